@@ -1,0 +1,1 @@
+"""paylink: payment links for one-off payments, in your own AWS account."""

@@ -1,0 +1,1 @@
+"""The rules of payments, money and invoices: no I/O, no vendor, no clock."""

@@ -1,0 +1,100 @@
+"""An invoice: what was sold to whom, as it was when issued, and never changed after that."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from paylink.domain.customer import Buyer
+from paylink.domain.ids import derived_id
+from paylink.domain.organization import Mode, Organization
+from paylink.domain.payment import LineItem, Payment, TaxLine
+
+
+@dataclass(frozen=True)
+class Invoice:
+    """A snapshot of seller, buyer, line items and tax; amounts in minor units of ``currency``."""
+
+    id: str
+    number: str
+    organization_id: str
+    mode: Mode
+    payment_id: str
+    transaction_id: str
+    status: Literal["paid", "void"]
+    currency: str
+    amount_subtotal: int
+    tax_amount: int
+    line_items: tuple[LineItem, ...]
+    tax_lines: tuple[TaxLine, ...]
+    seller: Organization
+    buyer: Buyer
+    issued_at: datetime
+    paid_at: datetime
+    customer_id: str | None = None
+    customer_public_id: str | None = None
+    payment_method: str | None = None
+    """As printed: ``Visa •••• 4242``."""
+    metadata: dict[str, str] = field(default_factory=dict)
+    document_key: str | None = None
+    """Where the PDF is stored, once it is."""
+
+    @property
+    def amount_total(self) -> int:
+        return self.amount_subtotal + self.tax_amount
+
+    @property
+    def issue_date(self) -> datetime:
+        """The moment of issue on the seller's own calendar, which decides the number's year."""
+        return self.issued_at.astimezone(ZoneInfo(self.seller.time_zone))
+
+
+def invoice_id_for(payment_id: str) -> str:
+    """One invoice per payment, however often its success is announced."""
+    return derived_id("inv", payment_id)
+
+
+def series_year(seller: Organization, now: datetime) -> int:
+    """The year whose consecutive numbers an invoice issued now belongs to."""
+    return now.astimezone(ZoneInfo(seller.time_zone)).year
+
+
+def format_number(year: int, sequence: int) -> str:
+    """``INV-2026-000042``."""
+    return f"INV-{year}-{sequence:06d}"
+
+
+def document_key_for(invoice: Invoice) -> str:
+    """The PDF's place in the bucket; it has the unguessable id, so numbers can't be walked."""
+    return f"{invoice.organization_id}/{invoice.mode}/{invoice.id}.pdf"
+
+
+def issue(payment: Payment, seller: Organization, year: int, sequence: int, now: datetime) -> Invoice:
+    """The invoice of a succeeded payment, with the given number of the year's series."""
+    settlement = payment.settlement
+    if payment.status != "succeeded" or settlement is None:
+        raise ValueError(f"{payment.id} is {payment.status}: only a paid payment has an invoice")
+    return Invoice(
+        id=invoice_id_for(payment.id),
+        number=format_number(year, sequence),
+        organization_id=payment.organization_id,
+        mode=payment.mode,
+        payment_id=payment.id,
+        transaction_id=settlement.transaction_id,
+        status="paid",
+        currency=payment.currency,
+        amount_subtotal=payment.amount_subtotal,
+        tax_amount=payment.tax_amount,
+        line_items=payment.line_items,
+        tax_lines=settlement.tax_lines,
+        seller=seller,
+        buyer=settlement.buyer,
+        issued_at=now,
+        paid_at=payment.paid_at or now,
+        customer_id=payment.customer_id,
+        customer_public_id=payment.customer_public_id,
+        payment_method=settlement.payment_method.label if settlement.payment_method else None,
+        metadata=dict(payment.metadata or {}),
+    )

@@ -1,0 +1,50 @@
+"""The seller: who issues the invoices, and how this organization wants things done."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+Mode = Literal["live", "sandbox"]
+MODES: tuple[Mode, ...] = ("live", "sandbox")
+
+
+@dataclass(frozen=True)
+class Address:
+    """A postal address; ``country`` is a two-letter ISO 3166 code."""
+
+    line1: str | None = None
+    line2: str | None = None
+    city: str | None = None
+    state: str | None = None
+    postal_code: str | None = None
+    country: str | None = None
+
+
+@dataclass(frozen=True)
+class Organization:
+    """Settings of one seller, kept by the operator's command."""
+
+    id: str
+    name: str
+    address: Address = field(default_factory=Address)
+    tax_ids: tuple[str, ...] = ()
+    email: str | None = None
+    website: str | None = None
+    time_zone: str = "UTC"
+    link_lifetime_days: int | None = None
+    """Overrides the deployment's default lifetime of a link."""
+
+
+@dataclass(frozen=True)
+class ProviderCredentials:
+    """Secrets of one organization in one mode; they live in the parameter store, never in the table."""
+
+    secret_key: str
+    webhook_secrets: tuple[str, ...]
+    """Every signing secret that is valid now; more than one while a secret is being rotated."""
+    signing_key: str
+    """Ours: signs download links."""
+
+    def __repr__(self) -> str:
+        return "ProviderCredentials(…)"

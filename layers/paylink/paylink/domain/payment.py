@@ -1,0 +1,438 @@
+"""A payment and its life: which states there are, what moves it between them, and what never may.
+
+The provider is asked how things stand (`CheckoutState`) and the payment is moved to where the money
+is. Deciding from the present state rather than from events makes their order, repetition and loss
+harmless. `TRANSITIONS` is the whole state machine as data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, Final, Literal
+
+from paylink.domain import events
+from paylink.domain.customer import Buyer, PaymentMethod
+from paylink.domain.events import DomainEvent
+from paylink.domain.ids import derived_id
+from paylink.domain.organization import Mode
+
+Status = Literal["pending", "requires_action", "processing", "failed", "succeeded", "canceled"]
+Kind = Literal["link", "charge"]
+TaxStatus = Literal["pending", "estimated", "final", "not_collecting"]
+CancellationReason = Literal["requested", "expired"]
+Outcome = Literal["unpaid", "requires_action", "processing", "failed", "paid"]
+"""How the money of one checkout stands; ``unpaid`` is: nothing was tried, or nothing came of it."""
+
+PAYABLE: Final[frozenset[Status]] = frozenset({"pending", "requires_action", "failed"})
+
+TRANSITIONS: Final[Mapping[Status, Mapping[Outcome, Status]]] = {
+    "pending": {
+        "requires_action": "requires_action",
+        "processing": "processing",
+        "failed": "failed",
+        "paid": "succeeded",
+    },
+    "requires_action": {"processing": "processing", "failed": "failed", "paid": "succeeded"},
+    "processing": {"failed": "failed", "paid": "succeeded"},
+    "failed": {
+        "requires_action": "requires_action",
+        "processing": "processing",
+        "failed": "failed",
+        "paid": "succeeded",
+    },
+    # Money that arrives wins over our clock and over a cancellation.
+    "canceled": {"processing": "processing", "paid": "succeeded"},
+    "succeeded": {},
+}
+"""From a status, by what the provider says, to the next; what isn't listed changes nothing."""
+
+_EVENT_OF: Final[Mapping[Status, str]] = {
+    "requires_action": events.PAYMENT_REQUIRES_ACTION,
+    "processing": events.PAYMENT_PROCESSING,
+    "failed": events.PAYMENT_FAILED,
+    "succeeded": events.PAYMENT_SUCCEEDED,
+    "canceled": events.PAYMENT_CANCELED,
+}
+
+
+@dataclass(frozen=True)
+class LineItem:
+    """What is paid for; ``unit_amount`` in minor units, before tax."""
+
+    description: str
+    unit_amount: int
+    quantity: int = 1
+
+
+@dataclass(frozen=True)
+class CheckoutSession:
+    """One hosted checkout at the provider, recorded before the provider is asked for it.
+
+    ``request`` holds the exact parameters and, with ``idempotency_key``, makes asking again safe: the
+    provider replays its first answer only for the very same parameters.
+    """
+
+    generation: int
+    idempotency_key: str
+    request: Mapping[str, Any]
+    expires_at: datetime
+    id: str | None = None
+    url: str | None = None
+    ended: bool = False
+    """The provider said that it can't be paid any more (or it never came to be)."""
+
+    def open_at(self, now: datetime) -> bool:
+        return self.id is not None and not self.ended and now < self.expires_at
+
+
+@dataclass(frozen=True)
+class TaxLine:
+    """One rate of one jurisdiction; ``taxable_amount`` and ``amount`` in minor units."""
+
+    label: str
+    percentage: str | None
+    taxable_amount: int
+    amount: int
+    reason: str | None = None
+    """Why the rate is what it is: ``standard_rated``, ``reverse_charge``, ``not_collecting`` …"""
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """The newest try to pay within one checkout."""
+
+    id: str
+    """The provider's charge or, where there was none, what else tells tries apart."""
+    payment_method: PaymentMethod | None = None
+    failure_code: str | None = None
+    failure_message: str | None = None
+    charge_id: str | None = None
+
+
+@dataclass(frozen=True)
+class CheckoutState:
+    """How one checkout stands at the provider now; amounts in minor units."""
+
+    session_id: str
+    session_status: Literal["open", "complete", "expired"]
+    outcome: Outcome
+    currency: str
+    amount_subtotal: int
+    tax_amount: int
+    amount_total: int
+    tax_status: TaxStatus
+    tax_lines: tuple[TaxLine, ...] = ()
+    payment_intent_id: str | None = None
+    provider_customer_id: str | None = None
+    attempt: Attempt | None = None
+    buyer: Buyer = field(default_factory=Buyer)
+    paid_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Settlement:
+    """What is known once the money came: the invoice is made from this and nothing else."""
+
+    transaction_id: str
+    session_id: str
+    payment_intent_id: str
+    charge_id: str | None
+    buyer: Buyer
+    tax_lines: tuple[TaxLine, ...]
+    payment_method: PaymentMethod | None
+
+
+@dataclass(frozen=True)
+class HistoryEntry:
+    """One change of status, and what made it."""
+
+    at: datetime
+    status: Status
+    cause: str
+
+
+@dataclass(frozen=True)
+class Payment:
+    """One amount that one buyer is asked for, once; all amounts in minor units of ``currency``."""
+
+    id: str
+    organization_id: str
+    mode: Mode
+    kind: Kind
+    status: Status
+    amount_subtotal: int
+    currency: str
+    line_items: tuple[LineItem, ...]
+    created_at: datetime
+    updated_at: datetime
+    created_by: str
+    """The API key's id."""
+    tax_amount: int = 0
+    tax_status: TaxStatus = "pending"
+    metadata: Mapping[str, str] | None = None
+    customer_id: str | None = None
+    customer_public_id: str | None = None
+    success_url: str | None = None
+    url: str | None = None
+    expires_at: datetime | None = None
+    cancellation_reason: CancellationReason | None = None
+    amount_refunded: int = 0
+    invoice_id: str | None = None
+    failure_code: str | None = None
+    failure_message: str | None = None
+    last_attempt_id: str | None = None
+    paid_at: datetime | None = None
+    sessions: tuple[CheckoutSession, ...] = ()
+    settlement: Settlement | None = None
+    history: tuple[HistoryEntry, ...] = ()
+    version: int = 0
+
+    @property
+    def description(self) -> str:
+        return self.line_items[0].description
+
+    @property
+    def amount_total(self) -> int:
+        return self.amount_subtotal + self.tax_amount
+
+    @property
+    def current_session(self) -> CheckoutSession | None:
+        return self.sessions[-1] if self.sessions else None
+
+    def payable(self, now: datetime) -> bool:
+        """Whether the link may still be paid; after its end only the sweep's ``canceled`` is due."""
+        return (
+            self.kind == "link"
+            and self.status in PAYABLE
+            and self.expires_at is not None
+            and now < self.expires_at
+        )
+
+    def session_named(self, session_id: str) -> CheckoutSession | None:
+        return next((s for s in self.sessions if s.id == session_id), None)
+
+    def with_session(self, session: CheckoutSession) -> Payment:
+        """The payment with this generation of its checkout added, or replaced."""
+        others = tuple(s for s in self.sessions if s.generation != session.generation)
+        return replace(self, sessions=(*others, session))
+
+
+@dataclass(frozen=True)
+class Transaction:
+    """One settled or failed attempt; amounts in minor units of ``currency``."""
+
+    id: str
+    organization_id: str
+    mode: Mode
+    payment_id: str
+    status: Literal["pending", "succeeded", "failed", "refunded", "disputed"]
+    amount_subtotal: int
+    tax_amount: int
+    currency: str
+    created_at: datetime
+    updated_at: datetime
+    payment_method: PaymentMethod | None = None
+    customer_id: str | None = None
+    customer_email: str | None = None
+    customer_name: str | None = None
+    paid_at: datetime | None = None
+    invoice_id: str | None = None
+    charge_id: str | None = None
+    payment_intent_id: str | None = None
+    failure_code: str | None = None
+    failure_message: str | None = None
+
+    @property
+    def amount_total(self) -> int:
+        return self.amount_subtotal + self.tax_amount
+
+
+@dataclass(frozen=True)
+class Change:
+    """A payment before and after, with the facts to announce and the attempt to record."""
+
+    before: Payment
+    after: Payment
+    events: tuple[DomainEvent, ...] = ()
+    transaction: Transaction | None = None
+
+
+class CheckoutMismatchError(Exception):
+    """A checkout that claims to pay this payment isn't the one we made for it."""
+
+
+def snapshot(payment: Payment) -> dict[str, Any]:
+    """What every event tells about its payment, in the contract's names."""
+    return {
+        "paymentId": payment.id,
+        "status": payment.status,
+        "amount": payment.amount_total,
+        "amountSubtotal": payment.amount_subtotal,
+        "taxAmount": payment.tax_amount,
+        "currency": payment.currency,
+        "description": payment.description,
+        "customerId": payment.customer_public_id,
+    }
+
+
+def event_about(
+    payment: Payment, event_type: str, now: datetime, extra: Mapping[str, Any] | None = None
+) -> DomainEvent:
+    data = {**snapshot(payment), **(extra or {})}
+    return DomainEvent(event_type, now, payment.organization_id, payment.mode, data)
+
+
+def observe(payment: Payment, state: CheckoutState, now: datetime, cause: str) -> Change | None:
+    """Moves a link to where the provider says its money is; None if it is there already.
+
+    Raises CheckoutMismatchError if session, currency or subtotal aren't those we recorded: metadata
+    can be written by anybody with the account's key and proves nothing.
+    """
+    session = payment.session_named(state.session_id)
+    if session is None:
+        raise CheckoutMismatchError(f"{payment.id} has no session {state.session_id}")
+    if (state.currency, state.amount_subtotal) != (payment.currency, payment.amount_subtotal):
+        raise CheckoutMismatchError(
+            f"{payment.id} is {payment.amount_subtotal} {payment.currency}, "
+            f"{state.session_id} is {state.amount_subtotal} {state.currency}"
+        )
+    ended = payment
+    if state.session_status != "open" and not session.ended:
+        ended = payment.with_session(replace(session, ended=True))
+    if _paid_again(payment, state):
+        return _received_twice(ended, state, now)
+    target = TRANSITIONS[payment.status].get(state.outcome)
+    attempt_id = state.attempt.id if state.attempt else None
+    only_current_counts = state.outcome in {"failed", "requires_action"}
+    stale = only_current_counts and session is not payment.current_session
+    repeated = state.outcome == "failed" and attempt_id == payment.last_attempt_id
+    if target is None or stale or repeated:
+        return None if ended is payment else Change(payment, ended)
+    return _move(ended, target, state, now, cause)
+
+
+def cancel(payment: Payment, reason: CancellationReason, now: datetime, cause: str) -> Change:
+    """Ends a payable link. The caller has made sure that no session of it can be paid any more."""
+    after = replace(
+        payment,
+        status="canceled",
+        cancellation_reason=reason,
+        sessions=tuple(replace(s, ended=True) for s in payment.sessions),
+        updated_at=now,
+        history=(*payment.history, HistoryEntry(now, "canceled", cause)),
+    )
+    event = event_about(after, events.PAYMENT_CANCELED, now, {"reason": reason})
+    return Change(payment, after, (event,))
+
+
+def _paid_again(payment: Payment, state: CheckoutState) -> bool:
+    return (
+        state.outcome == "paid"
+        and payment.settlement is not None
+        and payment.settlement.session_id != state.session_id
+    )
+
+
+def _received_twice(payment: Payment, state: CheckoutState, now: datetime) -> Change | None:
+    """A second session of the link was paid as well: recorded once, and announced to be returned."""
+    transaction = _transaction(payment, state, now, "succeeded")
+    if any(entry.cause == transaction.id for entry in payment.history):
+        return None
+    after = replace(
+        payment,
+        updated_at=now,
+        history=(*payment.history, HistoryEntry(now, payment.status, transaction.id)),
+    )
+    event = event_about(
+        after,
+        events.PAYMENT_RECEIVED_TWICE,
+        now,
+        {"transactionId": transaction.id, "paymentIntentId": state.payment_intent_id},
+    )
+    return Change(payment, after, (event,), transaction)
+
+
+def _move(
+    payment: Payment, target: Status, state: CheckoutState, now: datetime, cause: str
+) -> Change:
+    attempt = state.attempt
+    after = replace(
+        payment,
+        status=target,
+        tax_amount=state.tax_amount,
+        tax_status=state.tax_status,
+        cancellation_reason=None,
+        failure_code=attempt.failure_code if attempt and target == "failed" else None,
+        failure_message=attempt.failure_message if attempt and target == "failed" else None,
+        last_attempt_id=attempt.id if attempt else payment.last_attempt_id,
+        updated_at=now,
+        history=(*payment.history, HistoryEntry(now, target, cause)),
+    )
+    extra: dict[str, Any] = {}
+    transaction = None
+    if target in {"succeeded", "failed"}:
+        transaction = _transaction(after, state, now, target)
+        method = transaction.payment_method
+        extra = {
+            "paymentTransactionId": transaction.id,
+            "paymentMethod": method.type if method else None,
+            "subPaymentMethod": method.brand if method else None,
+        }
+    if target == "failed":
+        extra |= {"failureCode": after.failure_code, "failureMessage": after.failure_message}
+    if target == "succeeded" and transaction is not None:
+        after = replace(
+            after,
+            paid_at=transaction.paid_at,
+            customer_id=transaction.customer_id,
+            settlement=Settlement(
+                transaction_id=transaction.id,
+                session_id=state.session_id,
+                payment_intent_id=state.payment_intent_id or "",
+                charge_id=transaction.charge_id,
+                buyer=state.buyer,
+                tax_lines=state.tax_lines,
+                payment_method=transaction.payment_method,
+            ),
+        )
+        after = replace(after, customer_public_id=after.customer_public_id or after.customer_id)
+    event = event_about(after, _EVENT_OF[target], now, extra)
+    return Change(payment, after, (event,), transaction)
+
+
+def guest_customer_id(payment_id: str) -> str:
+    """A guest's own customer, one per payment however often its success is handled."""
+    return derived_id("cus", payment_id)
+
+
+def _transaction(
+    payment: Payment, state: CheckoutState, now: datetime, status: Literal["succeeded", "failed"]
+) -> Transaction:
+    attempt = state.attempt
+    attempt_id = attempt.id if attempt else state.session_id
+    customer_id = payment.customer_id
+    if status == "succeeded" and customer_id is None:
+        customer_id = guest_customer_id(payment.id)
+    return Transaction(
+        id=derived_id("txn", payment.id, attempt_id),
+        organization_id=payment.organization_id,
+        mode=payment.mode,
+        payment_id=payment.id,
+        status=status,
+        amount_subtotal=state.amount_subtotal,
+        tax_amount=state.tax_amount,
+        currency=payment.currency,
+        created_at=now,
+        updated_at=now,
+        payment_method=attempt.payment_method if attempt else None,
+        customer_id=customer_id,
+        customer_email=state.buyer.email,
+        customer_name=state.buyer.name,
+        paid_at=(state.paid_at or now) if status == "succeeded" else None,
+        charge_id=attempt.charge_id if attempt else None,
+        payment_intent_id=state.payment_intent_id,
+        failure_code=attempt.failure_code if attempt else None,
+        failure_message=attempt.failure_message if attempt else None,
+    )
