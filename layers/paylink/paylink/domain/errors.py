@@ -121,7 +121,7 @@ class IdempotencyInProgressError(ConflictError):
 
 
 class ProviderUnavailableError(PaylinkError):
-    """The payment provider is down, too slow or rate limiting us: nothing is wrong with the request."""
+    """The provider is down, too slow or rate limiting us: nothing is wrong with the request."""
 
     type = "internal_error"
     code = "provider_unavailable"

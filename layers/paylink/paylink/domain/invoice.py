@@ -71,7 +71,9 @@ def document_key_for(invoice: Invoice) -> str:
     return f"{invoice.organization_id}/{invoice.mode}/{invoice.id}.pdf"
 
 
-def issue(payment: Payment, seller: Organization, year: int, sequence: int, now: datetime) -> Invoice:
+def issue(
+    payment: Payment, seller: Organization, year: int, sequence: int, now: datetime
+) -> Invoice:
     """The invoice of a succeeded payment, with the given number of the year's series."""
     settlement = payment.settlement
     if payment.status != "succeeded" or settlement is None:

@@ -38,7 +38,7 @@ class Organization:
 
 @dataclass(frozen=True)
 class ProviderCredentials:
-    """Secrets of one organization in one mode; they live in the parameter store, never in the table."""
+    """Secrets of one organization and mode; they live in the parameter store, not in the table."""
 
     secret_key: str
     webhook_secrets: tuple[str, ...]

@@ -70,8 +70,8 @@ class LineItem:
 class CheckoutSession:
     """One hosted checkout at the provider, recorded before the provider is asked for it.
 
-    ``request`` holds the exact parameters and, with ``idempotency_key``, makes asking again safe: the
-    provider replays its first answer only for the very same parameters.
+    ``request`` holds the exact parameters and, with ``idempotency_key``, makes asking again safe:
+    the provider replays its first answer only for the very same parameters.
     """
 
     generation: int
@@ -202,7 +202,7 @@ class Payment:
         return self.sessions[-1] if self.sessions else None
 
     def payable(self, now: datetime) -> bool:
-        """Whether the link may still be paid; after its end only the sweep's ``canceled`` is due."""
+        """Whether the link may still be paid; past its end only the sweep's ``canceled`` is due."""
         return (
             self.kind == "link"
             and self.status in PAYABLE
@@ -336,7 +336,7 @@ def _paid_again(payment: Payment, state: CheckoutState) -> bool:
 
 
 def _received_twice(payment: Payment, state: CheckoutState, now: datetime) -> Change | None:
-    """A second session of the link was paid as well: recorded once, and announced to be returned."""
+    """A second session was paid as well: recorded once, and announced to be returned."""
     transaction = _transaction(payment, state, now, "succeeded")
     if any(entry.cause == transaction.id for entry in payment.history):
         return None

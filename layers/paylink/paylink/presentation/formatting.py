@@ -1,0 +1,51 @@
+"""Amounts and dates as a reader of a locale writes them, by the CLDR data that babel ships."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+
+from babel import Locale, UnknownLocaleError
+from babel.dates import format_date, format_datetime
+
+from paylink.domain.money import currency_named
+
+DEFAULT_LOCALE = "en_US"
+
+
+def parse_locale(tag: str | None) -> Locale:
+    """The locale of one language tag (``de-AT``); English where it is unknown or malformed."""
+    try:
+        return Locale.parse((tag or DEFAULT_LOCALE).replace("-", "_"))
+    except (ValueError, TypeError, UnknownLocaleError):
+        return Locale.parse(DEFAULT_LOCALE)
+
+
+def format_money(amount: int, currency: str, locale: Locale) -> str:
+    """An amount in minor units as text: 1050 usd is ``$10.50``, 500 jpy ``¥500``.
+
+    The number of decimals is the provider's for the currency, not CLDR's, which hides the decimals
+    of some currencies; where only whole units exist none are shown.
+    """
+    known = currency_named(currency)
+    shown_decimals = 0 if known.step == 10**known.decimals else known.decimals
+    value = Decimal(amount).scaleb(-known.decimals)
+    pattern = locale.currency_formats["standard"]
+    text: str = pattern.apply(
+        value,
+        locale,
+        currency=currency.upper(),
+        currency_digits=False,
+        force_frac=(shown_decimals, shown_decimals),
+    )
+    return text
+
+
+def format_day(moment: datetime, locale: Locale) -> str:
+    """``November 25, 2026``: the day of an aware time in the zone it carries."""
+    return format_date(moment.date(), format="long", locale=locale)
+
+
+def format_moment(moment: datetime, locale: Locale) -> str:
+    """Day, time and zone of an aware time in the zone it carries."""
+    return format_datetime(moment, format="long", tzinfo=moment.tzinfo, locale=locale)
