@@ -1,0 +1,259 @@
+"""The pages that a buyer sees at our own link, as pure functions from a payment to HTML.
+
+They are the one place where text that strangers wrote meets a browser: everything is escaped by the
+template engine, and the strict content security policy would stop what slipped through. No page
+needs JavaScript or a second request.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from babel import Locale
+from babel.dates import format_time, get_timezone_gmt
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from paylink.domain.invoice import Invoice
+from paylink.domain.organization import Organization
+from paylink.domain.payment import Payment
+from paylink.presentation.formatting import format_day, format_money
+from paylink.presentation.languages import TEXTS, language_tag, text_language
+
+_TEMPLATES: Final = Path(__file__).parent / "templates"
+_STYLE: Final = (_TEMPLATES / "page.css").read_text(encoding="utf-8")
+_STYLE_HASH: Final = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
+_ORIGIN: Final = re.compile(r"https?://(?:[A-Za-z0-9.-]+|\[[0-9a-fA-F:.]+\])(?::[0-9]{1,5})?")
+_PROBLEMS: Final = {400: "problem_400", 404: "problem_404"} | dict.fromkeys(
+    (502, 503, 504), "problem_unavailable"
+)
+
+# How often a page that waits looks again, in seconds; a bank takes days, a card does not.
+_REFRESH_INVOICE: Final = 3
+_REFRESH_CONFIRMING: Final = 4
+_REFRESH_PROCESSING: Final = 15
+
+_environment = Environment(
+    loader=FileSystemLoader(_TEMPLATES),
+    autoescape=True,
+    auto_reload=False,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+@dataclass(frozen=True)
+class Page:
+    """An HTTP response: status, body and headers (names in lower case)."""
+
+    status: int
+    html: str
+    headers: dict[str, str]
+
+
+def payable_page(
+    payment: Payment, seller: Organization, locale: Locale, checkout_origins: Sequence[str]
+) -> Page:
+    """200: what is to be paid to whom, and the button whose POST leads to the provider.
+
+    ``checkout_origins`` are those that the POST may redirect to (``https://checkout.stripe.com``):
+    browsers apply ``form-action`` to redirects too. Raises ValueError for one that is no origin.
+    """
+    reason = (payment.failure_message or "").strip().rstrip(".!。")
+    return _render(
+        200,
+        "payable.html",
+        locale,
+        payment=payment,
+        seller=seller,
+        checkout_origins=checkout_origins,
+        reason=reason,
+        until=_minute(payment.expires_at, seller, locale),
+    )
+
+
+def receipt_page(
+    payment: Payment,
+    seller: Organization,
+    invoice: Invoice | None,
+    download_url: str | None,
+    locale: Locale,
+) -> Page:
+    """200: what was paid, and the invoice; until there is one the page looks again by itself."""
+    vaulted = payment.settlement.payment_method if payment.settlement else None
+    waiting = invoice is None or download_url is None
+    return _render(
+        200,
+        "receipt.html",
+        locale,
+        payment=payment,
+        seller=seller,
+        refresh=(_REFRESH_INVOICE, None) if waiting else None,
+        invoice=invoice,
+        download_url=download_url,
+        method=(invoice.payment_method if invoice else None) or (vaulted and vaulted.label),
+    )
+
+
+def confirming_page(
+    payment: Payment,
+    seller: Organization,
+    locale: Locale,
+    refresh_url: str,
+    can_pay: bool,
+    *,
+    checkout_origins: Sequence[str] = (),
+) -> Page:
+    """200: the provider has not said yet how it ended. Never claims that anything was paid.
+
+    ``can_pay`` offers the way back to somebody who returned without paying; its button needs the
+    same ``checkout_origins`` as that of `payable_page`.
+    """
+    processing = payment.status == "processing"
+    return _render(
+        200,
+        "confirming.html",
+        locale,
+        payment=payment,
+        seller=seller,
+        refresh=(_REFRESH_PROCESSING if processing else _REFRESH_CONFIRMING, refresh_url),
+        checkout_origins=checkout_origins if can_pay else None,
+        can_pay=can_pay,
+    )
+
+
+def ended_page(payment: Payment, seller: Organization, locale: Locale) -> Page:
+    """410: a link that can't be paid any more, canceled by the seller or past its time."""
+    return _render(
+        410,
+        "ended.html",
+        locale,
+        payment=payment,
+        seller=seller,
+        canceled=payment.cancellation_reason == "requested",
+        until=_minute(payment.expires_at, seller, locale),
+    )
+
+
+def not_found_page(locale: Locale) -> Page:
+    """404: no such payment."""
+    return problem_page(404, locale)
+
+
+def bad_request_page(locale: Locale) -> Page:
+    """400: a request that no link of ours leads to."""
+    return problem_page(400, locale)
+
+
+def unavailable_page(locale: Locale, status: int = 503) -> Page:
+    """503 (or 502): the provider can't be reached; a link leads back to the same address."""
+    return problem_page(status, locale)
+
+
+def problem_page(status: int, locale: Locale) -> Page:
+    """Any other way a request can end, without a payment to speak of; gives nothing away."""
+    page = _render(
+        status,
+        "problem.html",
+        locale,
+        message=_PROBLEMS.get(status, "problem"),
+        retry=status >= 500,
+    )
+    if status == 503:
+        page.headers["retry-after"] = "5"
+    return page
+
+
+def _render(
+    status: int,
+    template: str,
+    locale: Locale,
+    *,
+    payment: Payment | None = None,
+    seller: Organization | None = None,
+    checkout_origins: Sequence[str] | None = None,
+    refresh: tuple[int, str | None] | None = None,
+    **values: Any,
+) -> Page:
+    """``checkout_origins`` is None for a page without a form."""
+    words = TEXTS[text_language(locale)]
+    # English words under `lang="de"` would be read out as German, so that `lang` and `dir` are
+    # those of the words; amounts and dates carry the visitor's own locale.
+    spoken = locale if text_language(locale) == locale.language else Locale.parse("en")
+
+    def say(key: str, **parts: object) -> Markup:
+        isolated = {name: Markup("<bdi>{}</bdi>").format(part) for name, part in parts.items()}
+        return escape(words[key]).format(**isolated)
+
+    def money(amount: int) -> str:
+        return format_money(amount, payment.currency, locale) if payment else ""
+
+    def day(moment: datetime) -> str:
+        return format_day(_at_seller(moment, seller), locale)
+
+    html = _environment.get_template(template).render(
+        style=Markup(_STYLE),  # noqa: S704 -- our own file
+        lang=language_tag(spoken),
+        direction=spoken.text_direction,
+        locale_tag=language_tag(locale),
+        t=words,
+        say=say,
+        money=money,
+        day=day,
+        payment=payment,
+        seller=seller,
+        sandbox=payment is not None and payment.mode == "sandbox",
+        refresh=refresh,
+        **values,
+    )
+    return Page(status, html, _headers(checkout_origins))
+
+
+def _headers(checkout_origins: Sequence[str] | None) -> dict[str, str]:
+    targets = "'none'" if checkout_origins is None else " ".join(("'self'", *checkout_origins))
+    for origin in checkout_origins or ():
+        if not _ORIGIN.fullmatch(origin):
+            raise ValueError(f"{origin!r} is not an origin")
+    policy = {
+        "default-src": "'none'",
+        "style-src": f"'sha256-{_STYLE_HASH}'",
+        "img-src": "data:",
+        "form-action": targets,
+        "frame-ancestors": "'none'",
+        "base-uri": "'none'",
+    }
+    return {
+        "content-type": "text/html; charset=utf-8",
+        "content-security-policy": "; ".join(f"{name} {value}" for name, value in policy.items()),
+        # The link is a secret and goes to nobody else. Under no-referrer the form's own POST
+        # would come with `Origin: null`, which looks like a forged one to firewalls.
+        "referrer-policy": "no-referrer" if checkout_origins is None else "same-origin",
+        "x-content-type-options": "nosniff",
+        "x-robots-tag": "noindex, nofollow, noarchive",
+        "cache-control": "no-store",
+        "permissions-policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+        "strict-transport-security": "max-age=31536000",
+    }
+
+
+def _at_seller(moment: datetime, seller: Organization | None) -> datetime:
+    return moment.astimezone(ZoneInfo(seller.time_zone)) if seller else moment
+
+
+def _minute(moment: datetime | None, seller: Organization, locale: Locale) -> str | None:
+    """Day, time and zone; the visitor's zone isn't known, so that the zone has to be said."""
+    if moment is None:
+        return None
+    local = _at_seller(moment, seller)
+    time = format_time(local, format="short", locale=locale)
+    zone = get_timezone_gmt(local, locale=locale)
+    return f"{format_day(local, locale)}, {time} {zone}"
