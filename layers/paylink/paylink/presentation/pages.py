@@ -205,6 +205,7 @@ def _render(
         lang=language_tag(spoken),
         direction=spoken.text_direction,
         locale_tag=language_tag(locale),
+        territories=spoken.territories,
         t=words,
         say=say,
         money=money,
