@@ -46,6 +46,9 @@ SELLER: Final = Organization(
     email="billing@northwind.example",
     time_zone="Europe/Berlin",
 )
+# babel warns of what formatting.py asks of it; what comes out is checked here all the same.
+pytestmark = pytest.mark.filterwarnings("ignore:The force_frac parameter:DeprecationWarning")
+
 CARD: Final = PaymentMethod("fp_1", "pm_1", "card", "visa", "4242")
 HOSTILE: Final = (
     '"><img src=x onerror=alert(1)>',
