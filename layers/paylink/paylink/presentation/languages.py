@@ -70,7 +70,7 @@ TEXTS: Final[Mapping[str, Mapping[str, str]]] = {
         "problem_404_detail": "Please check that the link is complete, or ask whoever sent it "
         "for a new one.",
         "problem_unavailable": "Payments can’t be reached right now",
-        "problem_unavailable_detail": "The payment provider does not answer. Nothing was charged. "
+        "problem_unavailable_detail": "The payment provider does not answer. "
         "Please try again in a moment.",
         "problem": "Something went wrong",
         "problem_detail": "That is our fault, not yours. Please try again in a moment.",
