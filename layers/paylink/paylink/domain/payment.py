@@ -313,6 +313,15 @@ def observe(payment: Payment, state: CheckoutState, now: datetime, cause: str) -
     return _move(ended, target, state, now, cause)
 
 
+def announce(payment: Payment, now: datetime, cause: str) -> Change:
+    """The first checkout exists: the link is out in the world, which is told once."""
+    if payment.history:
+        return Change(payment, payment)
+    after = replace(payment, history=(HistoryEntry(now, payment.status, cause),))
+    event = event_about(after, events.PAYMENT_CREATED, now, {"url": payment.url})
+    return Change(payment, after, (event,))
+
+
 def cancel(payment: Payment, reason: CancellationReason, now: datetime, cause: str) -> Change:
     """Ends a payable link. The caller has made sure that no session of it can be paid any more."""
     after = replace(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from decimal import Decimal
 
@@ -38,7 +39,8 @@ def format_money(amount: int, currency: str, locale: Locale) -> str:
         currency_digits=False,
         force_frac=(shown_decimals, shown_decimals),
     )
-    return text
+    # CLDR puts a space between a currency's letters and its digits; babel doesn't.
+    return re.sub(r"([^\W\d_])(?=\d)", "\\1\N{NO-BREAK SPACE}", text)
 
 
 def format_day(moment: datetime, locale: Locale) -> str:

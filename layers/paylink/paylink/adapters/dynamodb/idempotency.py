@@ -1,0 +1,95 @@
+"""Uses of callers' idempotency keys. An item past its time counts as gone, though it may be there."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from paylink.adapters.dynamodb.table import (
+    SCHEMA,
+    ConditionFailedError,
+    Item,
+    Table,
+    epoch,
+    shape,
+)
+from paylink.ports import IdempotencyRecord, KeyInUseError
+
+_records = TypeAdapter(IdempotencyRecord)
+
+
+def record_key(record: IdempotencyRecord) -> tuple[str, str]:
+    digest = hashlib.sha256(record.key.encode()).hexdigest()
+    return f"IDEMPOTENCY#{record.organization_id}#{record.mode}#{digest}", "IDEMPOTENCY"
+
+
+def record_item(record: IdempotencyRecord) -> Item:
+    pk, sk = record_key(record)
+    item = {"pk": pk, "sk": sk, "schema": SCHEMA, **shape(record, _records)}
+    return item | {"lease": _instant(record.lease_until), "ttl": epoch(record.expires_at)}
+
+
+def claim(table: Table, record: IdempotencyRecord, now: datetime) -> dict[str, Any]:
+    """The part of a write that takes the key, unless a record of it is still good."""
+    return table.put(
+        record_item(record),
+        "attribute_not_exists(pk) OR #ttl <= :now",
+        {":now": epoch(now)},
+        {"#ttl": "ttl"},
+    )
+
+
+def record_found(error: ConditionFailedError, position: int) -> IdempotencyRecord:
+    """The record that stood in the way of a `claim`."""
+    record: IdempotencyRecord = _records.validate_python(error.items[position])
+    return record
+
+
+class DynamoIdempotency:
+    """Fulfils `paylink.ports.IdempotencyRepository`."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def put_answered(self, record: IdempotencyRecord, now: datetime) -> None:
+        try:
+            self._table.write([claim(self._table, record, now)])
+        except ConditionFailedError as error:
+            raise KeyInUseError(record_found(error, 0)) from error
+
+    def take_over(self, old: IdempotencyRecord, new: IdempotencyRecord) -> bool:
+        operation = self._table.put(
+            record_item(new),
+            "lease = :lease AND attribute_not_exists(response)",
+            {":lease": _instant(old.lease_until)},
+        )
+        try:
+            self._table.write([operation])
+        except ConditionFailedError:
+            return False
+        return True
+
+    def release(self, record: IdempotencyRecord, now: datetime) -> None:
+        operation = self._table.update(
+            *record_key(record),
+            "SET lease_until = :now, lease = :instant",
+            {
+                ":now": now.isoformat(),
+                ":instant": _instant(now),
+                ":lease": _instant(record.lease_until),
+            },
+            "lease = :lease AND attribute_not_exists(response)",
+        )
+        try:
+            self._table.write([operation])
+        except ConditionFailedError:
+            # Taken over in the meantime: the lease is somebody else's to end.
+            return
+
+
+def _instant(moment: datetime) -> int:
+    """Microseconds, so that a lease is known by its end."""
+    return int(moment.timestamp() * 1_000_000)

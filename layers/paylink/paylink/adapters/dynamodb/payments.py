@@ -1,0 +1,180 @@
+"""Payments, and all that one decision about a payment writes with it."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from paylink.adapters.dynamodb.customers import fill_customer, vault_payment_method
+from paylink.adapters.dynamodb.idempotency import claim, record_found, record_item, record_key
+from paylink.adapters.dynamodb.table import (
+    SCHEMA,
+    ConditionFailedError,
+    Item,
+    Table,
+    decode,
+    encode,
+    epoch,
+    outbox,
+    shape,
+)
+from paylink.domain.events import DomainEvent
+from paylink.domain.organization import Mode
+from paylink.domain.payment import PAYABLE, Payment, Transaction
+from paylink.ports import Commit, IdempotencyRecord, KeyInUseError, VersionConflictError
+
+DUE_SHARDS = 8
+_DUE_PAGE = 100
+_INTENT_MEMORY = timedelta(days=540)  # a dispute can come a year and a half after the payment
+
+_payments = TypeAdapter(Payment)
+_transactions = TypeAdapter(Transaction)
+
+
+def payment_key(payment_id: str) -> tuple[str, str]:
+    return f"PAYMENT#{payment_id}", "PAYMENT"
+
+
+def due_shard(payment_id: str) -> str:
+    """Links due at the same moment are spread, so that no partition takes them all."""
+    return f"DUE#{zlib.crc32(payment_id.encode()) % DUE_SHARDS}"
+
+
+def due_at(moment: datetime) -> str:
+    """Text of fixed width that sorts as time does."""
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+class DynamoPayments:
+    """Fulfils `paylink.ports.PaymentRepository`."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def add(self, payment: Payment, record: IdempotencyRecord | None) -> None:
+        operations = [self._table.put(_payment_item(payment, ()), "attribute_not_exists(pk)")]
+        if record is not None:
+            operations.append(claim(self._table, record, payment.created_at))
+        try:
+            self._table.write(operations)
+        except ConditionFailedError as error:
+            raise KeyInUseError(record_found(error, 1)) from error
+
+    def remove(self, payment: Payment, record: IdempotencyRecord | None) -> None:
+        operations = [
+            self._table.delete(
+                *payment_key(payment.id), "version = :version", {":version": payment.version}
+            )
+        ]
+        if record is not None:
+            operations.append(
+                self._table.delete(
+                    *record_key(record), "payment_id = :payment", {":payment": payment.id}
+                )
+            )
+        try:
+            self._table.write(operations)
+        except ConditionFailedError as error:
+            raise VersionConflictError from error
+
+    def get(self, payment_id: str) -> Payment | None:
+        item = self._table.get(*payment_key(payment_id))
+        return _payments.validate_python(item) if item else None
+
+    def commit(self, commit: Commit) -> Payment:
+        payment = replace(commit.payment, version=commit.payment.version + 1)
+        table = self._table
+        operations = [
+            table.put(
+                _payment_item(payment, commit.events),
+                "version = :version",
+                {":version": commit.payment.version},
+            )
+        ]
+        if commit.transaction is not None:
+            operations.append(table.put(_transaction_item(commit.transaction)))
+        if commit.customer is not None:
+            operations.append(fill_customer(table, commit.customer))
+            if commit.payment_method is not None:
+                operations.append(
+                    vault_payment_method(table, commit.customer, commit.payment_method)
+                )
+        if commit.payment_intent_id is not None:
+            operations.append(table.put(_intent_item(payment, commit.payment_intent_id)))
+        if commit.answered is not None:
+            operations.append(
+                table.put(
+                    record_item(commit.answered),
+                    "payment_id = :payment AND attribute_not_exists(response)",
+                    {":payment": payment.id},
+                )
+            )
+        try:
+            table.write(operations)
+        except ConditionFailedError as error:
+            raise VersionConflictError from error
+        return payment
+
+    def id_of_payment_intent(self, organization_id: str, mode: Mode, intent_id: str) -> str | None:
+        item = self._table.get(*_intent_key(organization_id, mode, intent_id))
+        return str(item["payment_id"]) if item else None
+
+    def due(self, now: datetime) -> Iterator[str]:
+        with ThreadPoolExecutor(DUE_SHARDS) as pool:
+            pages = pool.map(lambda shard: self._due_page(shard, now), range(DUE_SHARDS))
+            for page in pages:
+                yield from page
+
+    def _due_page(self, shard: int, now: datetime) -> list[str]:
+        """The oldest of a shard; what doesn't fit, the next run takes."""
+        found = self._table.client.query(
+            TableName=self._table.name,
+            IndexName="due",
+            KeyConditionExpression="due_shard = :shard AND due_at <= :now",
+            ExpressionAttributeValues=encode({":shard": f"DUE#{shard}", ":now": due_at(now)}),
+            Limit=_DUE_PAGE,
+        )
+        return [decode(item)["pk"].removeprefix("PAYMENT#") for item in found["Items"]]
+
+
+def _payment_item(payment: Payment, events: Sequence[DomainEvent]) -> Item:
+    pk, sk = payment_key(payment.id)
+    item: Item = {"pk": pk, "sk": sk, "schema": SCHEMA, **shape(payment, _payments)}
+    item |= {"version": payment.version}
+    if events:
+        item["outbox"] = outbox(events)
+    if payment.kind == "link" and payment.status in PAYABLE and payment.expires_at:
+        item |= {"due_shard": due_shard(payment.id), "due_at": due_at(payment.expires_at)}
+    return item
+
+
+def _transaction_item(transaction: Transaction) -> Item:
+    return {
+        "pk": f"TRANSACTION#{transaction.id}",
+        "sk": "TRANSACTION",
+        "schema": SCHEMA,
+        **shape(transaction, _transactions),
+    }
+
+
+def _intent_key(organization_id: str, mode: Mode, intent_id: str) -> tuple[str, str]:
+    return f"EXTERNAL#{organization_id}#{mode}#payment_intent#{intent_id}", "ID"
+
+
+def _intent_item(payment: Payment, intent_id: str) -> dict[str, Any]:
+    pk, sk = _intent_key(payment.organization_id, payment.mode, intent_id)
+    return {
+        "pk": pk,
+        "sk": sk,
+        "schema": SCHEMA,
+        "organization_id": payment.organization_id,
+        "mode": payment.mode,
+        "payment_id": payment.id,
+        "ttl": epoch(payment.updated_at + _INTENT_MEMORY),
+    }

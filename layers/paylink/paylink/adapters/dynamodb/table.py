@@ -1,0 +1,166 @@
+"""The table's vocabulary: keys, conversion of shapes to items, and what its refusals mean.
+
+Every item says whose it is (``organization_id``, ``mode``), in which shape it was written
+(``schema``), and carries the events that its last write announced (``outbox``), from where the
+table's stream takes them on.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, cast
+
+from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+from pydantic import TypeAdapter
+
+from paylink.domain.errors import StateConflictError
+from paylink.domain.events import DomainEvent
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
+
+SCHEMA = 1
+_ATTEMPTS = 5
+
+_serializer = TypeSerializer()
+_deserializer = TypeDeserializer()
+_events = TypeAdapter(DomainEvent)
+
+logger = logging.getLogger(__name__)
+
+Item = dict[str, Any]
+
+
+class ConditionFailedError(Exception):
+    """A condition of a write did not hold; ``items`` are those found, by position in the write."""
+
+    def __init__(self, items: Mapping[int, Item]) -> None:
+        super().__init__(sorted(items))
+        self.items = items
+
+
+def shape(value: object, adapter: TypeAdapter[Any]) -> Item:
+    """A domain object as attributes; what is unset or at its default takes no space."""
+    return cast(
+        "Item", adapter.dump_python(value, mode="json", exclude_none=True, exclude_defaults=True)
+    )
+
+
+def outbox(events: Sequence[DomainEvent]) -> list[Item]:
+    return [cast("Item", _events.dump_python(event, mode="json")) for event in events]
+
+
+def events_of(items: Sequence[Item]) -> tuple[DomainEvent, ...]:
+    """The events of an outbox, as they were announced."""
+    return tuple(_events.validate_python(item) for item in items)
+
+
+def encode(item: Mapping[str, Any]) -> dict[str, Any]:
+    """Plain attributes in the wire's form; bytes and floats never occur."""
+    return {name: _serializer.serialize(value) for name, value in item.items()}
+
+
+def decode(item: Mapping[str, Any]) -> Item:
+    return {name: _deserializer.deserialize(value) for name, value in item.items()}
+
+
+def epoch(moment: datetime) -> int:
+    """Whole seconds, as the table's time-to-live wants them."""
+    return int(moment.timestamp())
+
+
+class Table:
+    """Reads and writes of one table; refusals come as `ConditionFailedError`, trouble as a 503."""
+
+    def __init__(self, client: DynamoDBClient, name: str) -> None:
+        self.client = client
+        self.name = name
+
+    def get(self, pk: str, sk: str) -> Item | None:
+        """A consistent read: what was answered a moment ago is there."""
+        found = self.client.get_item(
+            TableName=self.name, Key=encode({"pk": pk, "sk": sk}), ConsistentRead=True
+        ).get("Item")
+        return decode(found) if found else None
+
+    def put(
+        self,
+        item: Item,
+        condition: str | None = None,
+        values: Item | None = None,
+        names: Mapping[str, str] | None = None,
+    ) -> dict[str, Any]:
+        """One put of a `write`."""
+        return {"Put": self._operation({"Item": encode(item)}, condition, values, names)}
+
+    def update(
+        self,
+        pk: str,
+        sk: str,
+        expression: str,
+        values: Item,
+        condition: str | None = None,
+        names: Mapping[str, str] | None = None,
+    ) -> dict[str, Any]:
+        """One update of a `write`."""
+        operation = {"Key": encode({"pk": pk, "sk": sk}), "UpdateExpression": expression}
+        return {"Update": self._operation(operation, condition, values, names)}
+
+    def delete(self, pk: str, sk: str, condition: str, values: Item) -> dict[str, Any]:
+        """One delete of a `write`."""
+        operation = {"Key": encode({"pk": pk, "sk": sk})}
+        return {"Delete": self._operation(operation, condition, values)}
+
+    def write(self, operations: Sequence[dict[str, Any]]) -> None:
+        """All of it or nothing.
+
+        Raises ConditionFailedError if a condition did not hold. Conflicts with another writer and
+        throttling are tried again, and in the end StateConflictError asks the caller to.
+        """
+        for attempt in range(_ATTEMPTS):
+            try:
+                self.client.transact_write_items(
+                    TransactItems=cast("list[TransactWriteItemTypeDef]", list(operations))
+                )
+            except self.client.exceptions.TransactionCanceledException as error:
+                reasons = error.response.get("CancellationReasons", [])
+                failed = {
+                    position: decode(reason.get("Item", {}))
+                    for position, reason in enumerate(reasons)
+                    if reason.get("Code") == "ConditionalCheckFailed"
+                }
+                if failed:
+                    raise ConditionFailedError(failed) from error
+                codes = [reason.get("Code") for reason in reasons]
+                logger.warning("a write was cancelled", extra={"reasons": codes})
+            except (
+                self.client.exceptions.TransactionInProgressException,
+                self.client.exceptions.ProvisionedThroughputExceededException,
+            ):
+                logger.warning("a write was held up")
+            else:
+                return
+            time.sleep(random.uniform(0, 0.03 * 2**attempt))  # noqa: S311 - no secret
+        raise StateConflictError()
+
+    def _operation(
+        self,
+        operation: dict[str, Any],
+        condition: str | None,
+        values: Item | None,
+        names: Mapping[str, str] | None = None,
+    ) -> dict[str, Any]:
+        operation["TableName"] = self.name
+        if condition is not None:
+            operation["ConditionExpression"] = condition
+            operation["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
+        if values:
+            operation["ExpressionAttributeValues"] = encode(values)
+        if names:
+            operation["ExpressionAttributeNames"] = dict(names)
+        return operation

@@ -1,0 +1,59 @@
+"""Stripe's errors in our terms: what a retry may cure, and what it can't."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import stripe
+
+from paylink.domain.errors import ProviderRejectedError, ProviderUnavailableError
+
+logger = logging.getLogger(__name__)
+
+_FIELD_OF_PARAMETER = {
+    "line_items[0][price_data][unit_amount]": "amount",
+    "line_items[0][price_data][currency]": "currency",
+    "line_items[0][price_data][product_data][name]": "description",
+    "line_items[0][price_data][product_data][description]": "description",
+    "success_url": "successUrl",
+    "customer": "customerId",
+    "expires_at": "expiresAt",
+}
+_FIELD_OF_CODE = {"amount_too_small": "amount", "amount_too_large": "amount"}
+
+
+@contextmanager
+def translated_failures(operation: str) -> Iterator[None]:
+    """Raises ProviderUnavailableError or ProviderRejectedError in place of the SDK's errors."""
+    try:
+        yield
+    except stripe.InvalidRequestError as error:
+        field = _FIELD_OF_CODE.get(error.code or "") or _FIELD_OF_PARAMETER.get(error.param or "")
+        _log(operation, error, logging.WARNING)
+        raise ProviderRejectedError(
+            error.user_message or "The payment provider refused this request.",
+            provider_code=error.code,
+            param=field,
+        ) from error
+    except stripe.StripeError as error:
+        configuration = isinstance(error, stripe.AuthenticationError | stripe.PermissionError)
+        _log(operation, error, logging.ERROR if configuration else logging.WARNING)
+        status = error.http_status or 0
+        raise ProviderUnavailableError(outcome_stored=status >= 500) from error
+
+
+def _log(operation: str, error: stripe.StripeError, level: int) -> None:
+    # The request id is all that Stripe's support needs; message and body may quote the request.
+    logger.log(
+        level,
+        "the payment provider refused or failed",
+        extra={
+            "operation": operation,
+            "error": type(error).__name__,
+            "provider_code": error.code,
+            "provider_status": error.http_status,
+            "provider_request_id": error.request_id,
+        },
+    )

@@ -1,0 +1,95 @@
+"""API keys: ``ck_sandbox_`` or ``ck_live_``, an id to find the key by, a secret, and a check part.
+
+Only a hash is stored. The secret has 190 random bits, so a plain SHA-256 can't be reversed; the
+check part lets most typos and guesses fail without a look at the table.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import secrets
+import string
+import zlib
+from dataclasses import dataclass
+from datetime import datetime
+
+from paylink.domain.organization import Mode
+
+_ALPHABET = string.digits + string.ascii_letters
+_ID_LENGTH, _SECRET_LENGTH, _CHECK_LENGTH = 12, 32, 6
+_FORM = re.compile(
+    rf"ck_(?P<mode>live|sandbox)_(?P<id>[0-9A-Za-z]{{{_ID_LENGTH}}})"
+    rf"[0-9A-Za-z]{{{_SECRET_LENGTH}}}(?P<check>[0-9A-Za-z]{{{_CHECK_LENGTH}}})",
+    re.ASCII,
+)
+
+
+@dataclass(frozen=True)
+class ApiKey:
+    """What is kept of a key. It decides whose the request is, and in which mode."""
+
+    id: str
+    organization_id: str
+    mode: Mode
+    name: str
+    secret_hash: str
+    prefix: str
+    """The first characters, by which people tell keys apart."""
+    created_at: datetime
+    expires_at: datetime | None = None
+
+    def accepts(self, plain: str, now: datetime) -> bool:
+        """Whether this is the key, and still good; takes the same time for any wrong one."""
+        matches = hmac.compare_digest(self.secret_hash, hash_of(plain))
+        return matches and (self.expires_at is None or now < self.expires_at)
+
+
+def hash_of(plain: str) -> str:
+    return hashlib.sha256(plain.encode()).hexdigest()
+
+
+def key_id_of(plain: str) -> str | None:
+    """The id within a well-formed key, else None."""
+    form = _FORM.fullmatch(plain)
+    if form is None or _check_part(plain[:-_CHECK_LENGTH]) != form["check"]:
+        return None
+    return form["id"]
+
+
+def generate(
+    organization_id: str,
+    mode: Mode,
+    name: str,
+    now: datetime,
+    expires_at: datetime | None = None,
+) -> tuple[ApiKey, str]:
+    """A new key and its plain text, which is shown once and kept nowhere."""
+    key_id, secret = _random(_ID_LENGTH), _random(_SECRET_LENGTH)
+    body = f"ck_{mode}_{key_id}{secret}"
+    plain = body + _check_part(body)
+    key = ApiKey(
+        id=key_id,
+        organization_id=organization_id,
+        mode=mode,
+        name=name,
+        secret_hash=hash_of(plain),
+        prefix=f"ck_{mode}_{key_id[:4]}",
+        created_at=now,
+        expires_at=expires_at,
+    )
+    return key, plain
+
+
+def _random(length: int) -> str:
+    return "".join(secrets.choice(_ALPHABET) for _ in range(length))
+
+
+def _check_part(body: str) -> str:
+    number = zlib.crc32(body.encode())
+    characters = []
+    for _ in range(_CHECK_LENGTH):
+        number, index = divmod(number, len(_ALPHABET))
+        characters.append(_ALPHABET[index])
+    return "".join(characters)

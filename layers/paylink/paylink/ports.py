@@ -1,0 +1,192 @@
+"""What the services need from the outside world, as protocols that adapters and fakes fulfil."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from paylink.domain.api_key import ApiKey
+from paylink.domain.customer import Customer, PaymentMethod
+from paylink.domain.events import DomainEvent
+from paylink.domain.invoice import Invoice
+from paylink.domain.organization import Mode, Organization, ProviderCredentials
+from paylink.domain.payment import CheckoutSession, CheckoutState, Payment, Transaction
+
+Clock = Callable[[], datetime]
+"""The present moment, aware and in UTC."""
+
+
+@dataclass(frozen=True)
+class StoredResponse:
+    """An answer kept for the replay of an idempotent request; ``body`` is the JSON text."""
+
+    status: int
+    body: str
+
+
+@dataclass(frozen=True)
+class IdempotencyRecord:
+    """One use of a caller's idempotency key, and what became of it."""
+
+    organization_id: str
+    mode: Mode
+    key: str
+    operation: str
+    request_hash: str
+    lease_until: datetime
+    """While the first request may still be running; nobody may take over before."""
+    expires_at: datetime
+    payment_id: str | None = None
+    response: StoredResponse | None = None
+
+
+@dataclass(frozen=True)
+class Commit:
+    """Everything that one decision about a payment writes, all of it or nothing.
+
+    ``payment.version`` is the version that was read; the write fails if another came in between.
+    """
+
+    payment: Payment
+    events: tuple[DomainEvent, ...] = ()
+    transaction: Transaction | None = None
+    customer: Customer | None = None
+    """Made if it doesn't exist; of an existing one only what was unknown is filled in."""
+    payment_method: PaymentMethod | None = None
+    """Vaulted for ``payment.customer_id``."""
+    payment_intent_id: str | None = None
+    """Recorded so that later events of the same money find the payment."""
+    answered: IdempotencyRecord | None = None
+
+
+class VersionConflictError(Exception):
+    """The item was changed since it was read: read and decide again."""
+
+
+class KeyInUseError(Exception):
+    """The idempotency key has a record already."""
+
+    def __init__(self, record: IdempotencyRecord) -> None:
+        super().__init__(record.operation)
+        self.record = record
+
+
+class PaymentRepository(Protocol):
+    def add(self, payment: Payment, record: IdempotencyRecord | None) -> None:
+        """Writes a new payment and its idempotency record; KeyInUseError if the key is taken."""
+
+    def remove(self, payment: Payment, record: IdempotencyRecord | None) -> None:
+        """Takes back a payment that the provider refused, and frees the key."""
+
+    def get(self, payment_id: str) -> Payment | None:
+        """The newest state of a payment of any organization: the caller checks whose it is."""
+
+    def commit(self, commit: Commit) -> Payment:
+        """Writes a decision and returns the payment at its new version.
+
+        Raises VersionConflictError if the payment has changed since it was read.
+        """
+
+    def id_of_payment_intent(self, organization_id: str, mode: Mode, intent_id: str) -> str | None:
+        """The payment that a payment intent was made for."""
+
+    def due(self, now: datetime) -> Iterable[str]:
+        """Ids of links whose time is over, oldest first within each shard."""
+
+
+class IdempotencyRepository(Protocol):
+    def put_answered(self, record: IdempotencyRecord, now: datetime) -> None:
+        """Keeps the answer of a request that made nothing; KeyInUseError if the key is taken."""
+
+    def take_over(self, old: IdempotencyRecord, new: IdempotencyRecord) -> bool:
+        """Continues a request whose lease is over; False if somebody else does already."""
+
+    def release(self, record: IdempotencyRecord, now: datetime) -> None:
+        """Ends the lease early, so that a retry may run at once with the same payment."""
+
+
+class CustomerRepository(Protocol):
+    def find(self, organization_id: str, mode: Mode, reference: str) -> Customer | None:
+        """By our id (``cus_…``) or the caller's own."""
+
+
+class OrganizationRepository(Protocol):
+    def get(self, organization_id: str) -> Organization | None: ...
+
+
+class ApiKeyRepository(Protocol):
+    def get(self, key_id: str) -> ApiKey | None: ...
+
+
+class InvoiceRepository(Protocol):
+    def get(self, invoice_id: str) -> Invoice | None: ...
+
+    def next_sequence(self, organization_id: str, mode: Mode, year: int) -> int:
+        """The number that the next invoice of this series would get; nothing is taken yet."""
+
+    def add(
+        self, invoice: Invoice, year: int, sequence: int, events: Sequence[DomainEvent]
+    ) -> None:
+        """Takes the number and writes the invoice in one step.
+
+        Raises VersionConflictError if number or invoice is taken.
+        """
+
+    def set_document(self, invoice: Invoice, document_key: str) -> None:
+        """Notes that the PDF is stored."""
+
+
+class InvoiceStore(Protocol):
+    def put(self, key: str, document: bytes) -> None:
+        """Stores a PDF once; one that is there already stays as it is."""
+
+    def temporary_url(self, key: str, file_name: str) -> str:
+        """A URL of one minute that downloads the document."""
+
+
+class SessionNotOpenError(Exception):
+    """The session could not be expired because it isn't open: look at it again and decide."""
+
+
+class PaymentProvider(Protocol):
+    """One organization's account at the provider, in one mode.
+
+    Every call raises ProviderUnavailableError for what a retry may cure, and ProviderRejectedError
+    for what it can't.
+    """
+
+    def prepare_session(
+        self,
+        payment: Payment,
+        customer: Customer | None,
+        now: datetime,
+    ) -> CheckoutSession:
+        """The next checkout of a payment, with exact parameters; nothing is sent yet."""
+
+    def create_session(self, session: CheckoutSession) -> CheckoutSession:
+        """Makes a prepared session, or finds the one that was made from the same parameters."""
+
+    def fetch_checkout(self, session_id: str) -> CheckoutState:
+        """How the session and its money stand now."""
+
+    def expire_session(self, session_id: str) -> None:
+        """Makes an open session unpayable; SessionNotOpenError if it isn't open."""
+
+    def session_of_payment_intent(self, intent_id: str) -> str | None:
+        """The session whose checkout made a payment intent."""
+
+
+class Providers(Protocol):
+    def account(self, organization_id: str, mode: Mode) -> PaymentProvider:
+        """Raises ProviderUnavailableError where no credentials are set."""
+
+
+class CredentialsStore(Protocol):
+    def get(self, organization_id: str, mode: Mode) -> ProviderCredentials | None: ...
+
+
+class EventBus(Protocol):
+    def publish(self, events: Sequence[DomainEvent]) -> list[str]:
+        """Puts events on the bus; returns the ids of those that it did not take."""

@@ -1,0 +1,1 @@
+"""Use cases: plain functions that decide by the domain and act through ports."""

@@ -1,0 +1,209 @@
+"""Makes a payment link: one payment and one provider session, however often the call is repeated.
+
+One write claims the idempotency key and keeps the payment with the parameters to be sent; then the
+provider is asked; then one write keeps session and answer. Whatever fails in between leaves
+something that the retry, with the same payment, or the pay page completes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from paylink.domain.errors import (
+    CustomerNotFoundError,
+    IdempotencyInProgressError,
+    PaylinkError,
+    ProviderRejectedError,
+    ProviderUnavailableError,
+)
+from paylink.domain.ids import new_id
+from paylink.domain.organization import Mode, Organization
+from paylink.domain.payment import LineItem, Payment, announce
+from paylink.ports import (
+    Clock,
+    Commit,
+    CustomerRepository,
+    IdempotencyRecord,
+    IdempotencyRepository,
+    KeyInUseError,
+    PaymentRepository,
+    Providers,
+    StoredResponse,
+    VersionConflictError,
+)
+from paylink.services.checkout_sessions import obtain_session
+from paylink.services.idempotency import IdempotentRequest, resume
+
+
+@dataclass(frozen=True)
+class NewLink:
+    """A validated request for a link; ``amount`` in minor units, before tax."""
+
+    amount: int
+    currency: str
+    description: str
+    customer: str | None = None
+    """Our id of a customer or the caller's own."""
+    success_url: str | None = None
+    metadata: Mapping[str, str] | None = None
+    expires_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Presenter:
+    """How results look outside; the service stores them for replays without knowing their shape."""
+
+    payment: Callable[[Payment], dict[str, Any]]
+    error: Callable[[PaylinkError], dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the caller gets: an HTTP status and a JSON text."""
+
+    status: int
+    body: str
+    replayed: bool = False
+
+
+@dataclass(frozen=True)
+class LinkPorts:
+    """What creating a link needs from outside."""
+
+    payments: PaymentRepository
+    idempotency: IdempotencyRepository
+    customers: CustomerRepository
+    providers: Providers
+    presenter: Presenter
+    clock: Clock
+
+
+@dataclass(frozen=True)
+class Requester:
+    """On whose behalf a link is made."""
+
+    organization: Organization
+    mode: Mode
+    key_id: str
+
+
+def create_payment(
+    link: NewLink,
+    requester: Requester,
+    request: IdempotentRequest | None,
+    ports: LinkPorts,
+    *,
+    public_base_url: str,
+    default_lifetime: timedelta,
+) -> Answer:
+    """Creates a link, or answers as before if this request was answered before.
+
+    Raises CustomerNotFoundError, the idempotency conflicts, ProviderRejectedError (nothing is kept
+    then) and ProviderUnavailableError (retry with the same key).
+    """
+    now = ports.clock()
+    record = request.record(requester.organization.id, requester.mode, now) if request else None
+    try:
+        payment = _draft(link, requester, ports, public_base_url, default_lifetime)
+        if record is not None:
+            record = replace(record, payment_id=payment.id)
+        ports.payments.add(payment, record)
+    except CustomerNotFoundError as error:
+        if record is None:
+            raise
+        stored = StoredResponse(error.status, _text(ports.presenter.error(error)))
+        try:
+            ports.idempotency.put_answered(replace(record, response=stored), now)
+        except KeyInUseError as taken:
+            return _resume(taken.record, record, ports)
+        raise
+    except KeyInUseError as taken:
+        if record is None:
+            raise
+        return _resume(taken.record, record, ports)
+    return _finish(payment, record, ports)
+
+
+def _draft(
+    link: NewLink,
+    requester: Requester,
+    ports: LinkPorts,
+    public_base_url: str,
+    default_lifetime: timedelta,
+) -> Payment:
+    organization, mode = requester.organization, requester.mode
+    customer = None
+    if link.customer is not None:
+        customer = ports.customers.find(organization.id, mode, link.customer)
+        if customer is None:
+            raise CustomerNotFoundError(param="customerId")
+    days = organization.link_lifetime_days
+    lifetime = default_lifetime if days is None else timedelta(days=days)
+    now = ports.clock()
+    payment_id = new_id("pay")
+    payment = Payment(
+        id=payment_id,
+        organization_id=organization.id,
+        mode=mode,
+        kind="link",
+        status="pending",
+        amount_subtotal=link.amount,
+        currency=link.currency,
+        line_items=(LineItem(link.description, link.amount),),
+        created_at=now,
+        updated_at=now,
+        created_by=requester.key_id,
+        metadata=link.metadata,
+        customer_id=customer.id if customer else None,
+        customer_public_id=customer.public_id if customer else None,
+        success_url=link.success_url,
+        url=f"{public_base_url}/pay/{payment_id}",
+        expires_at=link.expires_at or now + lifetime,
+    )
+    provider = ports.providers.account(organization.id, mode)
+    return payment.with_session(provider.prepare_session(payment, customer, now))
+
+
+def _resume(found: IdempotencyRecord, record: IdempotencyRecord, ports: LinkPorts) -> Answer:
+    resumed = resume(found, record, ports.idempotency, ports.clock())
+    if resumed.response is not None:
+        return Answer(resumed.response.status, resumed.response.body, replayed=True)
+    payment = ports.payments.get(resumed.payment_id) if resumed.payment_id else None
+    if payment is None:
+        raise IdempotencyInProgressError()
+    return _finish(payment, resumed, ports)
+
+
+def _finish(payment: Payment, record: IdempotencyRecord | None, ports: LinkPorts) -> Answer:
+    """Gets the payment its session, and keeps it together with the answer."""
+    try:
+        payment = obtain_session(
+            payment,
+            payments=ports.payments,
+            customers=ports.customers,
+            provider=ports.providers.account(payment.organization_id, payment.mode),
+            now=ports.clock(),
+        )
+        change = announce(payment, ports.clock(), "create")
+        body = _text(ports.presenter.payment(change.after))
+        answered = replace(record, response=StoredResponse(201, body)) if record else None
+        ports.payments.commit(Commit(change.after, change.events, answered=answered))
+    except ProviderRejectedError:
+        ports.payments.remove(payment, record)
+        raise
+    except ProviderUnavailableError:
+        if record is not None:
+            ports.idempotency.release(record, ports.clock())
+        raise
+    except VersionConflictError:
+        # Somebody else is finishing this payment; the retry gets what they made of it.
+        raise IdempotencyInProgressError() from None
+    return Answer(201, body)
+
+
+def _text(body: dict[str, Any]) -> str:
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":"))

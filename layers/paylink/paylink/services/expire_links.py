@@ -1,0 +1,134 @@
+"""Ends links whose time is over, after making sure that no money came and none can come."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from datetime import datetime
+
+from paylink.domain.payment import PAYABLE, Payment, cancel
+from paylink.ports import (
+    Clock,
+    Commit,
+    PaymentProvider,
+    PaymentRepository,
+    Providers,
+    SessionNotOpenError,
+    VersionConflictError,
+)
+from paylink.services.settle_payment import back_off, settle_payment
+
+_ATTEMPTS = 5
+_WORKERS = 8
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass
+class Sweep:
+    """How a run went; ``left`` are due links that the next run will take."""
+
+    canceled: int = 0
+    settled: int = 0
+    unchanged: int = 0
+    failed: int = 0
+    left: int = 0
+
+
+def expire_links(
+    now: datetime,
+    *,
+    payments: PaymentRepository,
+    providers: Providers,
+    clock: Clock,
+    time_left: Callable[[], bool],
+) -> Sweep:
+    """Cancels every link that was due at ``now``, in parallel, while there is time left."""
+    sweep = Sweep()
+    with ThreadPoolExecutor(_WORKERS) as pool:
+        for batch in _batches(payments.due(now), _WORKERS * 4):
+            if not time_left():
+                sweep.left += len(batch)
+                break
+            running = {
+                pool.submit(
+                    _expire, payment_id, now, payments=payments, providers=providers, clock=clock
+                ): payment_id
+                for payment_id in batch
+            }
+            for done in as_completed(running):
+                error = done.exception()
+                if error is None:
+                    outcome = done.result()
+                    setattr(sweep, outcome, getattr(sweep, outcome) + 1)
+                    continue
+                # One broken link must not keep the others open; it stays due for the next run.
+                sweep.failed += 1
+                logger.error(
+                    "a link could not be expired",
+                    extra={"payment_id": running[done]},
+                    exc_info=error,
+                )
+    return sweep
+
+
+def _expire(
+    payment_id: str,
+    now: datetime,
+    *,
+    payments: PaymentRepository,
+    providers: Providers,
+    clock: Clock,
+) -> str:
+    """Returns the counter of `Sweep` that this link belongs to."""
+    for attempt in range(_ATTEMPTS):
+        payment = payments.get(payment_id)
+        if payment is None or payment.status not in PAYABLE or payment.payable(now):
+            return "unchanged"
+        provider = providers.account(payment.organization_id, payment.mode)
+        try:
+            moved = _end_sessions(payment, payments, provider, clock)
+            if moved is not None:
+                return "settled"
+            change = cancel(payment, "expired", clock(), "sweep")
+            payments.commit(Commit(change.after, change.events))
+        except (VersionConflictError, SessionNotOpenError):
+            back_off(attempt)
+            continue
+        return "canceled"
+    return "unchanged"
+
+
+def _end_sessions(
+    payment: Payment, payments: PaymentRepository, provider: PaymentProvider, clock: Clock
+) -> Payment | None:
+    """Makes every session of the link unpayable; the settled payment if one brought money."""
+    for session in payment.sessions:
+        if session.ended or session.id is None:
+            continue
+        state = provider.fetch_checkout(session.id)
+        if state.session_status == "open":
+            provider.expire_session(session.id)
+        elif state.outcome in {"paid", "processing"}:
+            return settle_payment(
+                payment.id,
+                session.id,
+                cause="sweep",
+                payments=payments,
+                provider=provider,
+                clock=clock,
+            ).payment
+    return None
+
+
+def _batches(ids: Iterable[str], size: int) -> Iterable[list[str]]:
+    batch: list[str] = []
+    for payment_id in ids:
+        batch.append(payment_id)
+        if len(batch) == size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch

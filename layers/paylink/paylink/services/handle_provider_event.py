@@ -1,0 +1,96 @@
+"""What a provider's webhook leads to: find the payment that it is about, and look at its money."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+from paylink.domain.errors import UnknownPaymentError
+from paylink.domain.organization import Mode
+from paylink.domain.payment import CheckoutMismatchError, Payment
+from paylink.ports import Clock, PaymentProvider, PaymentRepository
+from paylink.services.settle_payment import settle_payment
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class ProviderEvent:
+    """A verified event of the provider, reduced to what is needed to know whom to ask about what.
+
+    ``deployment_id`` and the other marks are those we put on our sessions and payment intents; None
+    on anything that isn't ours.
+    """
+
+    id: str
+    type: str
+    mode: Mode
+    session_id: str | None
+    payment_intent_id: str | None
+    payment_id: str | None
+    organization_id: str | None
+    deployment_id: str | None
+
+
+def handle_provider_event(
+    event: ProviderEvent,
+    *,
+    organization_id: str,
+    mode: Mode,
+    deployment_id: str,
+    payments: PaymentRepository,
+    provider: PaymentProvider,
+    clock: Clock,
+) -> str:
+    """Settles the payment of an event of ours; returns in a word what was done.
+
+    ``organization_id`` and ``mode`` are those whose secret signed the event. An event of somebody
+    else's is ignored; one of ours whose payment can't be seen yet raises UnknownPaymentError, so
+    that it comes again.
+    """
+    if event.mode != mode or event.organization_id not in {None, organization_id}:
+        return "ignored: another organization's or mode's"
+    if event.deployment_id not in {None, deployment_id}:
+        return "ignored: another deployment's"
+    payment_id = event.payment_id if event.deployment_id is not None else None
+    if payment_id is None and event.payment_intent_id is not None:
+        payment_id = payments.id_of_payment_intent(organization_id, mode, event.payment_intent_id)
+    if payment_id is None:
+        return "ignored: not ours"
+    payment = payments.get(payment_id)
+    if payment is None:
+        raise UnknownPaymentError()
+    if (payment.organization_id, payment.mode) != (organization_id, mode):
+        return "ignored: another organization's or mode's"
+    if any(entry.cause == event.id for entry in payment.history):
+        return "seen before"
+    session_id = _session_of(event, payment, provider)
+    if session_id is None:
+        return "ignored: no session"
+    try:
+        settled = settle_payment(
+            payment_id,
+            session_id,
+            cause=event.id,
+            payments=payments,
+            provider=provider,
+            clock=clock,
+        )
+    except CheckoutMismatchError:
+        logger.exception(
+            "an event claims a payment that its checkout does not match",
+            extra={"event_id": event.id, "payment_id": payment_id},
+        )
+        return "refused: does not match"
+    return settled.payment.status
+
+
+def _session_of(event: ProviderEvent, payment: Payment, provider: PaymentProvider) -> str | None:
+    if event.session_id is not None:
+        return event.session_id
+    settlement = payment.settlement
+    if settlement and settlement.payment_intent_id == event.payment_intent_id:
+        return settlement.session_id
+    if event.payment_intent_id is None:
+        return None
+    return provider.session_of_payment_intent(event.payment_intent_id)

@@ -1,0 +1,64 @@
+"""Gives the buyer of a link a hosted checkout: the one that lives, or the next one."""
+
+from __future__ import annotations
+
+from paylink.domain.errors import PaymentNotFoundError, StateConflictError
+from paylink.domain.payment import Payment, announce
+from paylink.ports import (
+    Clock,
+    Commit,
+    CustomerRepository,
+    PaymentRepository,
+    Providers,
+    VersionConflictError,
+)
+from paylink.services.checkout_sessions import obtain_session
+from paylink.services.settle_payment import back_off, settle_payment
+
+_ATTEMPTS = 6
+
+
+def open_checkout(
+    payment_id: str,
+    *,
+    payments: PaymentRepository,
+    customers: CustomerRepository,
+    providers: Providers,
+    clock: Clock,
+) -> Payment:
+    """The payment with a live session if it can still be paid, else as it stands.
+
+    Raises PaymentNotFoundError, ProviderUnavailableError, ProviderRejectedError and, when others
+    kept changing the payment, StateConflictError.
+    """
+    for attempt in range(_ATTEMPTS):
+        payment = payments.get(payment_id)
+        if payment is None:
+            raise PaymentNotFoundError()
+        now = clock()
+        session = payment.current_session
+        if not payment.payable(now) or (session and session.open_at(now)):
+            return payment
+        provider = providers.account(payment.organization_id, payment.mode)
+        if session and session.id and not session.ended:
+            # Past its time by our clock, yet it may have been paid in the last moment.
+            settled = settle_payment(
+                payment_id,
+                session.id,
+                cause="pay_page",
+                payments=payments,
+                provider=provider,
+                clock=clock,
+            )
+            if settled.state.session_status == "open":
+                return settled.payment
+            continue
+        try:
+            payment = obtain_session(
+                payment, payments=payments, customers=customers, provider=provider, now=now
+            )
+            change = announce(payment, now, "pay_page")
+            return payments.commit(Commit(change.after, change.events))
+        except VersionConflictError:
+            back_off(attempt)
+    raise StateConflictError()
