@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from datetime import datetime
 from decimal import Decimal
@@ -31,14 +32,9 @@ def format_money(amount: int, currency: str, locale: Locale) -> str:
     known = currency_named(currency)
     shown_decimals = 0 if known.step == 10**known.decimals else known.decimals
     value = Decimal(amount).scaleb(-known.decimals)
-    pattern = locale.currency_formats["standard"]
-    text: str = pattern.apply(
-        value,
-        locale,
-        currency=currency.upper(),
-        currency_digits=False,
-        force_frac=(shown_decimals, shown_decimals),
-    )
+    pattern = copy.copy(locale.currency_formats["standard"])
+    pattern.frac_prec = (shown_decimals, shown_decimals)
+    text: str = pattern.apply(value, locale, currency=currency.upper(), currency_digits=False)
     # CLDR puts a space between a currency's letters and its digits; babel doesn't.
     return re.sub(r"([^\W\d_])(?=\d)", "\\1\N{NO-BREAK SPACE}", text)
 

@@ -1,4 +1,4 @@
-"""Uses of callers' idempotency keys. An item past its time counts as gone, though it may be there."""
+"""Uses of callers' idempotency keys; one past its time counts as gone, even while it is there."""
 
 from __future__ import annotations
 

@@ -1,0 +1,76 @@
+"""What somebody who opens a link gets to see. Looking never makes or changes anything."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Literal
+
+from paylink.domain.download_link import sign
+from paylink.domain.errors import PaymentNotFoundError
+from paylink.domain.invoice import Invoice
+from paylink.domain.organization import Organization
+from paylink.domain.payment import Payment
+from paylink.ports import (
+    Clock,
+    CredentialsStore,
+    InvoiceRepository,
+    OrganizationRepository,
+    PaymentRepository,
+)
+
+_DOWNLOAD_LIFETIME = timedelta(hours=1)
+
+Kind = Literal["checkout", "payable", "confirming", "receipt", "ended"]
+
+
+@dataclass(frozen=True)
+class LinkView:
+    """``checkout``: go on to the provider; all else is a page of ours."""
+
+    kind: Kind
+    payment: Payment
+    seller: Organization
+    can_pay: bool
+    invoice: Invoice | None = None
+    download_token: str | None = None
+
+
+def view_link(
+    payment_id: str,
+    returned_session: str | None,
+    *,
+    payments: PaymentRepository,
+    organizations: OrganizationRepository,
+    invoices: InvoiceRepository,
+    credentials: CredentialsStore,
+    clock: Clock,
+) -> LinkView:
+    """``returned_session`` is the session that the provider says the buyer comes back from.
+
+    Coming back proves nothing about money: the page then waits for what the provider tells us.
+    Raises PaymentNotFoundError.
+    """
+    payment = payments.get(payment_id)
+    seller = organizations.get(payment.organization_id) if payment else None
+    if payment is None or seller is None:
+        raise PaymentNotFoundError()
+    now = clock()
+    can_pay = payment.payable(now)
+    came_back = returned_session is not None and payment.session_named(returned_session) is not None
+    if payment.status == "succeeded":
+        invoice = invoices.get(payment.invoice_id) if payment.invoice_id else None
+        secrets = credentials.get(payment.organization_id, payment.mode)
+        token = None
+        if invoice is not None and invoice.document_key is not None and secrets is not None:
+            token = sign(invoice.id, now + _DOWNLOAD_LIFETIME, secrets.signing_key)
+        return LinkView("receipt", payment, seller, can_pay, invoice, token)
+    if payment.status == "processing":
+        return LinkView("confirming", payment, seller, can_pay)
+    if payment.status != "canceled" and came_back:
+        return LinkView("confirming", payment, seller, can_pay)
+    if not can_pay:
+        return LinkView("ended", payment, seller, can_pay)
+    session = payment.current_session
+    live = session is not None and session.open_at(now)
+    return LinkView("checkout" if live else "payable", payment, seller, can_pay)
