@@ -1,0 +1,309 @@
+"""`python -m local up | down | invoke | logs`: what the Makefile's commands call."""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import contextlib
+import json
+import os
+import sys
+import time
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+from local import processes
+from local.settings import (
+    ADMINISTRATOR,
+    DEPLOYMENT_FILE,
+    ROOT,
+    STACK_FILE,
+    STACK_NAME,
+    STATE,
+    LocalStackError,
+    Ports,
+    client,
+    read_json,
+    write_json,
+)
+
+SERVICES = ("aws", "stripe", "api", "watch")
+
+
+def say(text: str) -> None:
+    print(text, flush=True)
+
+
+# ── up ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+def up() -> None:
+    ports = Ports.from_environment()
+    running = processes.running()
+    if set(running) == set(SERVICES):
+        there = read_json(STATE / "ports.json")
+        if there != vars(ports):
+            raise LocalStackError(
+                f"the local stack is running already, on other ports ({there}); first: make stop"
+            )
+        say("The local stack is running already; bringing it up to date")
+    else:
+        if processes.recorded():
+            processes.stop()
+        for port, variable in (
+            (ports.api, "PORT"), (ports.stripe, "STRIPE_PORT"), (ports.aws, "AWS_PORT"),
+        ):  # fmt: skip
+            processes.check_port(port, variable)
+        write_json(STATE / "ports.json", vars(ports))
+    try:
+        _bring_up(ports, running=bool(running))
+    except BaseException:
+        STACK_FILE.unlink(missing_ok=True)
+        processes.stop()
+        raise
+
+
+def _bring_up(ports: Ports, *, running: bool) -> None:
+    from local import deploy, seed  # noqa: PLC0415  (they import boto3; `make stop` needn't)
+
+    started = time.monotonic()
+
+    def step(what: str) -> None:
+        say(f"  {time.monotonic() - started:4.1f} s  {what}")
+
+    if not running:
+        start_emulator(ports)
+        start_sandbox(ports)
+    step(f"AWS emulator at {ports.aws_url}, Stripe sandbox at {ports.stripe_url}")
+    outputs = deploy.deploy(ports, stripe_api_base=ports.stripe_url)
+    deployment = read_json(DEPLOYMENT_FILE)
+    step(f"template.yaml deployed, {len(deployment['functions'])} functions")
+    if not running:
+        start_proxy(ports, deployment["apiId"])
+        start_watcher(ports)
+    step(f"API at {ports.api_url}")
+    seeded = seed.seed(ports, outputs)
+    step("two organizations, their keys and webhook endpoints")
+    payment = seed.first_payment(ports, seeded)
+    step("a first payment link")
+    stack = {
+        "apiUrl": ports.api_url,
+        "apiKey": seeded["apiKey"],
+        "liveApiKey": seeded["liveApiKey"],
+        "otherApiKey": seeded["otherApiKey"],
+        "organizationId": seeded["organizationId"],
+        "payUrl": payment["url"],
+        "stripeUrl": ports.stripe_url,
+        "stripeControlUrl": seed.control_url(ports),
+        "stripeWebhookUrl": seeded["stripeWebhookUrl"],
+        "stripeWebhookSecret": seeded["stripeWebhookSecret"],
+        "mailboxUrl": f"{ports.aws_url}/_ministack/ses/messages",
+        "awsEndpointUrl": ports.aws_url,
+        "tableName": outputs["TableName"],
+        "bucketName": outputs["InvoiceBucketName"],
+        "eventBusName": outputs["EventBusName"],
+        # Beyond what tests need, for `make invoke` and for the curious.
+        "stackName": STACK_NAME,
+        "region": ADMINISTRATOR["AWS_REGION"],
+        "paymentId": payment["id"],
+        "otherOrganizationId": seeded["otherOrganizationId"],
+    }
+    write_json(STACK_FILE, stack)
+    say(summary(stack))
+
+
+def start_emulator(ports: Ports) -> None:
+    folders = {name: STATE / name for name in ("tmp", "aws-state", "aws-s3")}
+    for folder in folders.values():
+        folder.mkdir(parents=True, exist_ok=True)
+    processes.start(
+        "aws",
+        [str(ROOT / ".venv-emulator" / "bin" / "python"), "-m", "local.emulator"],
+        {
+            # Functions inherit this environment, so nothing of the user's is in it.
+            "PATH": os.environ.get("PATH", os.defpath),
+            "HOME": str(folders["tmp"]),
+            "TMPDIR": str(folders["tmp"]),
+            "LANG": "C.UTF-8",
+            **ADMINISTRATOR,
+            "MINISTACK_REGION": ADMINISTRATOR["AWS_REGION"],
+            "GATEWAY_PORT": str(ports.aws),
+            "BIND_HOST": "127.0.0.1",
+            "AUTH": "true",
+            "PERSIST_STATE": "1",
+            "STATE_DIR": str(folders["aws-state"]),
+            "S3_PERSIST": "1",
+            "S3_DATA_DIR": str(folders["aws-s3"]),
+            "IOT_MTLS_ENABLED": "0",
+            "SFTP_ENABLED": "0",
+            "PYTHONUNBUFFERED": "1",
+        },
+    )
+    processes.await_port("aws", ports.aws)
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+            with opener.open(f"{ports.aws_url}/_ministack/ready", timeout=5):
+                return
+        except OSError as error:
+            if time.monotonic() > deadline:
+                raise LocalStackError(
+                    f"the AWS emulator isn't ready.\n{processes.tail('aws')}"
+                ) from error
+            time.sleep(0.1)
+
+
+def _own_environment() -> dict[str, str]:
+    """The user's, without what would lead requests to this machine through a proxy."""
+    proxies = {"http_proxy", "https_proxy", "all_proxy"}
+    kept = {k: v for k, v in os.environ.items() if k.lower() not in proxies}
+    return {**kept, "PYTHONUNBUFFERED": "1"}
+
+
+def start_sandbox(ports: Ports) -> None:
+    command = [sys.executable, "-m", "local.stripe_sandbox", "--port", str(ports.stripe)]
+    command += ["--state-file", str(STATE / "stripe.json")]
+    processes.start("stripe", command, _own_environment())
+    processes.await_port("stripe", ports.stripe)
+
+
+def start_proxy(ports: Ports, api_id: str) -> None:
+    target = f"{ports.aws_url}/_aws/execute-api/{api_id}/$default"
+    command = [sys.executable, "-m", "local.proxy", "--port", str(ports.api), "--target", target]
+    processes.start("api", command, _own_environment())
+    processes.await_port("api", ports.api)
+
+
+def start_watcher(ports: Ports) -> None:
+    command = [sys.executable, "-m", "local.watch", "--aws", ports.aws_url]
+    processes.start("watch", command, _own_environment())
+
+
+def summary(stack: dict[str, str]) -> str:
+    body = json.dumps({"amount": 4900, "currency": "eur", "description": "Consulting, one hour"})
+    return f"""
+Pay this link in a browser:
+
+  {stack["payUrl"]}
+
+  4242 4242 4242 4242 is paid      4000 0000 0000 0002 is declined
+  4000 0000 0000 3220 asks for 3-D Secure      any date to come, any CVC
+
+Make another:
+
+  curl -s {stack["apiUrl"]}/payments -H 'x-api-key: {stack["apiKey"]}' \\
+    -H 'content-type: application/json' -d '{body}'
+
+  API             {stack["apiUrl"]}
+  sandbox key     {stack["apiKey"]}
+  Stripe sandbox  {stack["stripeUrl"]}
+  AWS emulator    {stack["awsEndpointUrl"]}
+  everything      .local/stack.json, logs in .local/logs; a changed source file is taken up at once
+  end             make stop"""
+
+
+# ── down, invoke, logs ───────────────────────────────────────────────────────────────────────────
+
+
+def down() -> None:
+    ended = processes.stop()
+    STACK_FILE.unlink(missing_ok=True)
+    say(f"Stopped: {', '.join(ended)}" if ended else "The local stack is not running")
+
+
+def _running_stack() -> dict[str, str]:
+    stack: dict[str, str] | None = read_json(STACK_FILE)
+    if stack is None or "aws" not in processes.running():
+        raise LocalStackError("the local stack is not running; first: make run")
+    return stack
+
+
+def sample_values(stack: dict[str, str]) -> dict[str, str]:
+    """What stands in events/*.json for things that each stack has its own of."""
+    return {
+        "ck_sandbox_example": stack["apiKey"],
+        "org_example": stack["organizationId"],
+        "pay_example": stack["paymentId"],
+    }
+
+
+def invoke(function: str, event_file: Path) -> None:
+    stack = _running_stack()
+    functions: dict[str, str] = read_json(DEPLOYMENT_FILE)["functions"]
+    known = {folder.rpartition("/")[2]: name for name, folder in functions.items()}
+    if function not in known:
+        raise LocalStackError(f"no function {function!r}; there are: {', '.join(sorted(known))}")
+    try:
+        text = event_file.read_text()
+        for sample, value in sample_values(stack).items():
+            text = text.replace(sample, value)
+        json.loads(text)
+    except (OSError, ValueError) as error:
+        raise LocalStackError(f"{event_file}: {error}") from error
+    answer = client("lambda", stack["awsEndpointUrl"]).invoke(
+        FunctionName=known[function], Payload=text.encode(), LogType="Tail"
+    )
+    log = base64.b64decode(answer.get("LogResult", "")).decode(errors="replace").strip()
+    if log:
+        print(log, file=sys.stderr)
+    payload = answer["Payload"].read().decode()
+    with contextlib.suppress(ValueError):
+        payload = json.dumps(json.loads(payload), indent=2, ensure_ascii=False)
+    say(payload)
+    if answer.get("FunctionError"):
+        sys.exit(f"{function} failed: {answer['FunctionError']}")
+
+
+def logs(function: str | None, minutes: float, *, follow: bool) -> None:
+    stack = _running_stack()
+    watch = client("logs", stack["awsEndpointUrl"])
+    prefix = f"/aws/lambda/{stack['stackName']}-{function or ''}"
+    since = int((time.time() - minutes * 60) * 1000)
+    seen: set[Any] = set()
+    while True:
+        groups = watch.describe_log_groups(logGroupNamePrefix=prefix)["logGroups"]
+        found = []
+        for group in (g["logGroupName"] for g in groups):
+            events = watch.filter_log_events(logGroupName=group, startTime=since)["events"]
+            found += [(e["timestamp"], group.rpartition("-")[2], e["message"]) for e in events]
+        for entry in sorted(set(found) - seen):
+            say(f"{time.strftime('%H:%M:%S', time.localtime(entry[0] / 1000))} {entry[1]}: "
+                f"{entry[2].rstrip()}")  # fmt: skip
+        seen |= set(found)
+        if not follow:
+            return
+        time.sleep(1)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m local", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("up")
+    commands.add_parser("down")
+    run = commands.add_parser("invoke")
+    run.add_argument("function")
+    run.add_argument("event", type=Path)
+    read = commands.add_parser("logs")
+    read.add_argument("function", nargs="?")
+    read.add_argument("--minutes", type=float, default=10)
+    read.add_argument("--follow", action="store_true")
+    arguments = parser.parse_args()
+    if arguments.command == "up":
+        up()
+    elif arguments.command == "down":
+        down()
+    elif arguments.command == "invoke":
+        invoke(arguments.function, arguments.event)
+    else:
+        logs(arguments.function, arguments.minutes, follow=arguments.follow)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except LocalStackError as error:
+        sys.exit(f"paylink: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)
