@@ -1,0 +1,103 @@
+# The commands of this project; `make` or `make help` lists them.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+
+# The newest Python that the project supports among those on the PATH. Another one: make … PYTHON=/path/to/python3.12
+ifndef PYTHON
+PYTHON := $(shell for p in python3.13 python3.12 python3.11 python3; do \
+	"$$p" -c 'import ensurepip, sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo "$$p" && break; done)
+endif
+
+# Ports of the local stack, all on 127.0.0.1. They reach the programs through the environment.
+PORT ?= 8200
+STRIPE_PORT ?= 8201
+AWS_PORT ?= 8202
+export PORT STRIPE_PORT AWS_PORT
+
+LOCAL = .venv-local/bin/python -m local
+
+##@ Local stack
+
+.PHONY: run
+run: _python ## Start it and make a first payment link (PORT=8200 STRIPE_PORT=8201 AWS_PORT=8202)
+	@$(PYTHON) local/bootstrap.py
+	@$(LOCAL) up
+
+.PHONY: stop
+stop: ## End it; its data stays
+	@if [ -x .venv-local/bin/python ]; then $(LOCAL) down; else echo "The local stack is not running"; fi
+
+.PHONY: reset
+reset: stop ## End it and forget its data
+	@rm -rf .local/aws-state .local/aws-s3 .local/tmp .local/stripe* .local/seed.json .local/deployment.json
+
+.PHONY: invoke
+invoke: _local ## Run one function with one event: make invoke FUNCTION=expire_links EVENT=events/expire_links.json
+	@test -n "$(FUNCTION)" -a -n "$(EVENT)" || { echo "make: name both: make invoke FUNCTION=expire_links EVENT=events/expire_links.json"; exit 2; }
+	@$(LOCAL) invoke "$(FUNCTION)" "$(EVENT)"
+
+.PHONY: logs
+logs: _local ## What the functions log, as it comes; of one only: make logs FUNCTION=stripe_webhook
+	@$(LOCAL) logs $(FUNCTION) --follow
+
+##@ Development
+
+.PHONY: install
+install: .venv/.installed ## Make the development environment, .venv
+
+.venv/.installed: requirements/dev.txt | _python
+	@echo "Installing requirements/dev.txt into .venv"
+	@test -x .venv/bin/python || $(PYTHON) -m venv .venv
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@touch $@
+
+.PHONY: test
+test: install ## All tests
+	@.venv/bin/python -m pytest
+
+.PHONY: check
+check: install ## Style, types, template
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+	@.venv/bin/mypy layers/paylink functions
+	@.venv/bin/cfn-lint template.yaml
+
+.PHONY: format
+format: install ## Put the code into the project's style
+	@.venv/bin/ruff check --fix-only --quiet .
+	@.venv/bin/ruff format .
+
+.PHONY: lock
+lock: install ## Pin the newest versions that requirements/*.in and layers/*/requirements.in allow
+	@for file in layers/dependencies/requirements layers/pdf/requirements requirements/dev requirements/local requirements/sandbox requirements/emulator; do \
+		echo "$$file.txt"; \
+		.venv/bin/uv pip compile --quiet --upgrade --universal --generate-hashes --python-version 3.11 \
+			--no-header --no-emit-index-url --no-emit-find-links $$file.in -o $$file.txt || exit 1; \
+	done
+
+##@ AWS
+
+# sam and its many packages are no part of the development environment: `pipx install aws-sam-cli` or `brew install aws-sam-cli`.
+.PHONY: build
+build: _sam ## Build functions and layers for AWS into .aws-sam
+	@sam build
+
+.PHONY: deploy
+deploy: build ## Deploy to AWS: make deploy, make deploy ENVIRONMENT=prod
+	@sam deploy --config-env "$(or $(ENVIRONMENT),default)"
+
+##@ Help
+
+.PHONY: help
+help: ## This list
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo
+
+.PHONY: _python _local _sam
+_python:
+	@test -n "$(PYTHON)" || { echo "make: Python 3.11, 3.12 or 3.13 with its module venv (Debian: python3-venv) is needed and not on the PATH; name one: make run PYTHON=/path/to/python3.13"; exit 2; }
+_local:
+	@test -x .venv-local/bin/python || { echo "make: the local stack was never started; first: make run"; exit 2; }
+_sam:
+	@command -v sam >/dev/null || { echo "make: the AWS SAM CLI (sam) is needed: pipx install aws-sam-cli"; exit 2; }

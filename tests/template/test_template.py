@@ -1,0 +1,227 @@
+"""The template keeps promises that no linter knows: nothing is lost, nothing may do too much."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.template import load, resources
+
+ROOT = Path(__file__).resolve().parents[2]
+TEMPLATE = load(ROOT / "template.yaml")
+FUNCTION, LAYER = "AWS::Serverless::Function", "AWS::Serverless::LayerVersion"
+QUEUE, ALARM = "AWS::SQS::Queue", "AWS::CloudWatch::Alarm"
+SOURCE, RULE = "AWS::Lambda::EventSourceMapping", "AWS::Events::Rule"
+ROLE_GLOBALS = TEMPLATE["Globals"]["Function"]
+
+FUNCTIONS = resources(TEMPLATE, FUNCTION)
+QUEUES = resources(TEMPLATE, QUEUE)
+
+# Actions that AWS defines for all resources at once.
+UNRESTRICTABLE = {"dynamodb:ListStreams"}
+
+
+def as_list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def named(reference: object) -> str:
+    """The logical id that a reference leads to."""
+    if isinstance(reference, dict):
+        if "Ref" in reference:
+            return str(reference["Ref"])
+        if "Fn::GetAtt" in reference:
+            return str(reference["Fn::GetAtt"][0])
+    return str(reference)
+
+
+def statements() -> Iterator[tuple[str, dict[str, Any]]]:
+    for name, properties in FUNCTIONS.items():
+        for policy in properties.get("Policies", []):
+            assert isinstance(policy, dict), f"{name}: a managed policy says too much: {policy}"
+            for statement in policy["Statement"]:
+                yield name, statement
+
+
+def asynchronous_functions() -> dict[str, str]:
+    """Functions that nobody waits for, and the queue where their failures end up."""
+    found: dict[str, str] = {}
+    for properties in resources(TEMPLATE, SOURCE).values():
+        function = named(properties["FunctionName"])
+        source = named(properties["EventSourceArn"])
+        if source in QUEUES:
+            target = QUEUES[source].get("RedrivePolicy", {}).get("deadLetterTargetArn", "")
+        else:
+            target = properties.get("DestinationConfig", {}).get("OnFailure", {}).get(
+                "Destination", ""
+            )  # fmt: skip
+        found[function] = named(target)
+    for function, properties in FUNCTIONS.items():
+        kinds = {event["Type"] for event in properties.get("Events", {}).values()}
+        if kinds - {"HttpApi"}:
+            config = properties.get("EventInvokeConfig", {}).get("DestinationConfig", {})
+            found[function] = named(config.get("OnFailure", {}).get("Destination", ""))
+    return found
+
+
+def test_every_folder_of_functions_is_deployed() -> None:
+    folders = {f"functions/{file.parent.name}/" for file in (ROOT / "functions").glob("*/app.py")}
+    assert {properties["CodeUri"] for properties in FUNCTIONS.values()} == folders
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_function_has_a_log_group_that_forgets(name: str) -> None:
+    properties = FUNCTIONS[name]
+    group = TEMPLATE["Resources"][named(properties["LoggingConfig"]["LogGroup"])]
+    assert group["Type"] == "AWS::Logs::LogGroup"
+    assert group["Properties"]["RetentionInDays"] == {"Ref": "LogRetentionDays"}
+    suffix = properties["FunctionName"]["Fn::Sub"]
+    assert group["Properties"]["LogGroupName"]["Fn::Sub"] == f"/aws/lambda/{suffix}"
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_function_runs_on_the_parameterised_runtime_and_architecture(name: str) -> None:
+    assert "Runtime" not in FUNCTIONS[name]
+    assert "Architectures" not in FUNCTIONS[name]
+    assert ROLE_GLOBALS["Runtime"] == {"Ref": "Runtime"}
+    assert ROLE_GLOBALS["Architectures"] == [{"Ref": "Architecture"}]
+
+
+@pytest.mark.parametrize("name", resources(TEMPLATE, LAYER))
+def test_layer_is_built_for_the_runtime_and_architecture(name: str) -> None:
+    metadata = TEMPLATE["Resources"][name]["Metadata"]
+    assert metadata["BuildMethod"] == {"Ref": "Runtime"}
+    assert metadata["BuildArchitecture"] == {"Ref": "Architecture"}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_caller_gets_our_answer_and_not_the_gateways(name: str) -> None:
+    timeout = FUNCTIONS[name].get("Timeout", ROLE_GLOBALS["Timeout"])
+    if any(event["Type"] == "HttpApi" for event in FUNCTIONS[name].get("Events", {}).values()):
+        assert timeout < 30
+
+
+def test_asynchronous_functions_are_those_known() -> None:
+    # A new one belongs here, and then has to pass the next test.
+    assert set(asynchronous_functions()) == {"DispatchEvents", "IssueInvoice", "ExpireLinks"}
+
+
+@pytest.mark.parametrize("name", asynchronous_functions())
+def test_asynchronous_function_has_a_dead_letter_queue(name: str) -> None:
+    assert asynchronous_functions()[name] in QUEUES
+
+
+def test_every_rule_target_has_a_dead_letter_queue() -> None:
+    for name, rule in resources(TEMPLATE, RULE).items():
+        for target in rule["Targets"]:
+            assert named(target.get("DeadLetterConfig", {}).get("Arn")) in QUEUES, name
+
+
+def dead_letter_queues() -> set[str]:
+    rules = resources(TEMPLATE, RULE).values()
+    targets = [target for rule in rules for target in rule["Targets"]]
+    return {
+        *asynchronous_functions().values(),
+        *(named(target["DeadLetterConfig"]["Arn"]) for target in targets),
+    }
+
+
+@pytest.mark.parametrize("queue", sorted(dead_letter_queues()))
+def test_dead_letter_queue_keeps_for_two_weeks_and_raises_an_alarm(queue: str) -> None:
+    assert QUEUES[queue]["MessageRetentionPeriod"] == 14 * 24 * 3600
+    watched = [
+        alarm
+        for alarm in resources(TEMPLATE, ALARM).values()
+        if named(alarm["Dimensions"][0]["Value"]) == queue
+    ]
+    assert watched
+    assert watched[0]["MetricName"] == "ApproximateNumberOfMessagesVisible"
+    assert (watched[0]["Threshold"], watched[0]["ComparisonOperator"]) == (
+        0,
+        "GreaterThanThreshold",
+    )
+
+
+@pytest.mark.parametrize("name", resources(TEMPLATE, ALARM))
+def test_alarm_reaches_somebody_if_an_address_is_given(name: str) -> None:
+    actions = TEMPLATE["Resources"][name]["Properties"]["AlarmActions"]
+    assert actions["Fn::If"][:2] == ["HasAlarmEmail", [{"Ref": "AlarmTopic"}]]
+
+
+def test_every_queue_is_used() -> None:
+    assert set(QUEUES) == dead_letter_queues() | {"InvoiceQueue"}
+
+
+@pytest.mark.parametrize("index", range(len(list(statements()))))
+def test_policy_has_no_wildcard(index: int) -> None:
+    name, statement = list(statements())[index]
+    actions = as_list(statement["Action"])
+    assert not any("*" in action for action in actions), f"{name}: {actions}"
+    for resource in as_list(statement["Resource"]):
+        if resource == "*":
+            assert set(actions) <= UNRESTRICTABLE, f"{name}: {actions}"
+        else:
+            # One of ours, by reference; a star only for what is within it.
+            text = json.dumps(resource)
+            assert re.search(r"Fn::GetAtt|\$\{[A-Za-z:]+(\.Arn)?\}", text), f"{name}: {resource}"
+            assert text.count("*") <= 1, f"{name}: {resource}"
+            assert "*" not in text or text.rstrip('"}').endswith("/*"), f"{name}: {resource}"
+
+
+def test_roles_are_not_widened_behind_the_policies() -> None:
+    for name, properties in FUNCTIONS.items():
+        assert not {"Role", "Connectors", "VpcConfig"} & set(properties), name
+        # SAM would add managed policies for these, with every stream or queue as resource.
+        kinds = {event["Type"] for event in properties.get("Events", {}).values()}
+        assert kinds <= {"HttpApi", "Schedule"}, name
+
+
+def test_only_functions_that_need_secrets_may_read_them() -> None:
+    readers = {name for name, s in statements() if "ssm:GetParameter" in as_list(s["Action"])}
+    assert readers == {"CreatePayment", "PayPage", "StripeWebhook", "ExpireLinks"}
+
+
+def test_no_secret_is_an_environment_variable_or_a_parameter() -> None:
+    variables = {
+        variable
+        for properties in [ROLE_GLOBALS, *FUNCTIONS.values()]
+        for variable in properties.get("Environment", {}).get("Variables", {})
+    }
+    names = variables | set(TEMPLATE["Parameters"])
+    secretive = re.compile("secret|key|token|password", re.IGNORECASE)
+    assert {name for name in names if secretive.search(name)} == {"SECRETS_PREFIX"}
+
+
+@pytest.mark.parametrize("name", ["Table", "InvoiceBucket"])
+def test_data_outlives_the_stack(name: str) -> None:
+    resource = TEMPLATE["Resources"][name]
+    assert (resource["DeletionPolicy"], resource["UpdateReplacePolicy"]) == ("Retain", "Retain")
+
+
+def test_table_can_be_restored_and_announces_changes() -> None:
+    table = TEMPLATE["Resources"]["Table"]["Properties"]
+    assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+    assert table["BillingMode"] == "PAY_PER_REQUEST"
+    assert table["StreamSpecification"] == {"StreamViewType": "NEW_AND_OLD_IMAGES"}
+    assert table["TimeToLiveSpecification"] == {"AttributeName": "ttl", "Enabled": True}
+
+
+def test_invoices_are_private_and_only_read_over_tls() -> None:
+    bucket = TEMPLATE["Resources"]["InvoiceBucket"]["Properties"]
+    assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
+    [statement] = TEMPLATE["Resources"]["InvoiceBucketPolicy"]["Properties"]["PolicyDocument"][
+        "Statement"
+    ]
+    assert statement["Effect"] == "Deny"
+    assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+
+
+def test_an_invoice_is_tried_again_only_after_its_function_has_ended() -> None:
+    # AWS asks for six times the function's time-out.
+    delay = TEMPLATE["Parameters"]["InvoiceRetrySeconds"]["Default"]
+    assert delay >= 6 * FUNCTIONS["IssueInvoice"]["Timeout"]
