@@ -154,6 +154,14 @@ class ProviderRejectedError(PaylinkError):
         self.provider_code = provider_code
 
 
+class InvalidWebhookError(PaylinkError):
+    """Not signed by the provider for us, too old, from the future, or not an event at all."""
+
+    type = "validation_error"
+    code = "validation_error"
+    status = 400
+
+
 class TaxCalculationError(PaylinkError):
     type = "billing_error"
     code = "payment_failed"

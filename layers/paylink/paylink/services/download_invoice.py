@@ -19,8 +19,8 @@ def download_invoice(
 ) -> str:
     """A URL of one minute.
 
-    Raises InvoiceNotFoundError for a wrong or outdated token just as for an unknown invoice, so that
-    nothing is learned by trying.
+    Raises InvoiceNotFoundError for a wrong or outdated token just as for an unknown invoice, so
+    that nothing is learned by trying.
     """
     invoice = invoices.get(invoice_id_for(payment_id))
     secrets = credentials.get(invoice.organization_id, invoice.mode) if invoice else None

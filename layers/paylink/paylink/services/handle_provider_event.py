@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from paylink.domain.errors import UnknownPaymentError
 from paylink.domain.organization import Mode
 from paylink.domain.payment import CheckoutMismatchError, Payment
-from paylink.ports import Clock, PaymentProvider, PaymentRepository
+from paylink.ports import Clock, PaymentProvider, PaymentRepository, Providers
 from paylink.services.settle_payment import settle_payment
 
 logger = logging.getLogger(__name__)
@@ -33,13 +33,13 @@ class ProviderEvent:
 
 
 def handle_provider_event(
-    event: ProviderEvent,
+    event: ProviderEvent | None,
     *,
     organization_id: str,
     mode: Mode,
     deployment_id: str,
     payments: PaymentRepository,
-    provider: PaymentProvider,
+    providers: Providers,
     clock: Clock,
 ) -> str:
     """Settles the payment of an event of ours; returns in a word what was done.
@@ -48,6 +48,8 @@ def handle_provider_event(
     else's is ignored; one of ours whose payment can't be seen yet raises UnknownPaymentError, so
     that it comes again.
     """
+    if event is None:
+        return "ignored: not about a payment"
     if event.mode != mode or event.organization_id not in {None, organization_id}:
         return "ignored: another organization's or mode's"
     if event.deployment_id not in {None, deployment_id}:
@@ -64,6 +66,7 @@ def handle_provider_event(
         return "ignored: another organization's or mode's"
     if any(entry.cause == event.id for entry in payment.history):
         return "seen before"
+    provider = providers.account(organization_id, mode)
     session_id = _session_of(event, payment, provider)
     if session_id is None:
         return "ignored: no session"

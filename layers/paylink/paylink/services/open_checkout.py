@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from paylink.domain.errors import PaymentNotFoundError, StateConflictError
-from paylink.domain.payment import Payment, announce
+from paylink.domain.payment import PAYABLE, Payment, announce
 from paylink.ports import (
     Clock,
     Commit,
@@ -25,8 +25,8 @@ def open_checkout(
     customers: CustomerRepository,
     providers: Providers,
     clock: Clock,
-) -> Payment:
-    """The payment with a live session if it can still be paid, else as it stands.
+) -> str:
+    """Where the buyer goes on: a live checkout if the link can still be paid, else the link itself.
 
     Raises PaymentNotFoundError, ProviderUnavailableError, ProviderRejectedError and, when others
     kept changing the payment, StateConflictError.
@@ -38,7 +38,7 @@ def open_checkout(
         now = clock()
         session = payment.current_session
         if not payment.payable(now) or (session and session.open_at(now)):
-            return payment
+            return _destination(payment)
         provider = providers.account(payment.organization_id, payment.mode)
         if session and session.id and not session.ended:
             # Past its time by our clock, yet it may have been paid in the last moment.
@@ -51,14 +51,21 @@ def open_checkout(
                 clock=clock,
             )
             if settled.state.session_status == "open":
-                return settled.payment
+                return _destination(settled.payment)
             continue
         try:
             payment = obtain_session(
                 payment, payments=payments, customers=customers, provider=provider, now=now
             )
             change = announce(payment, now, "pay_page")
-            return payments.commit(Commit(change.after, change.events))
+            return _destination(payments.commit(Commit(change.after, change.events)))
         except VersionConflictError:
             back_off(attempt)
     raise StateConflictError()
+
+
+def _destination(payment: Payment) -> str:
+    session = payment.current_session
+    live = session if session and not session.ended else None
+    url = live.url if live and payment.status in PAYABLE else payment.url
+    return url or ""

@@ -9,12 +9,15 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from stripe import SignatureVerificationError, WebhookSignature
 
+from paylink.domain.errors import InvalidWebhookError, NotFoundError
 from paylink.domain.organization import Mode
+from paylink.ports import CredentialsStore
 from paylink.services.handle_provider_event import ProviderEvent
 
 TOLERANCE_SECONDS = 300
@@ -37,8 +40,31 @@ EVENT_TYPES: frozenset[str] = frozenset(
 """What the endpoint must be subscribed to; all else is answered and ignored."""
 
 
-class InvalidWebhookError(Exception):
-    """Not signed by the provider for us, too old, from the future, or not an event at all."""
+@dataclass(frozen=True)
+class Delivery:
+    """A verified webhook, and whose secret it was signed with; ``event`` is None if not for us."""
+
+    organization_id: str
+    mode: Mode
+    event: ProviderEvent | None
+
+
+def receive_webhook(
+    body: bytes,
+    signature_header: str | None,
+    organization_id: str,
+    mode: str,
+    *,
+    credentials: CredentialsStore,
+    now: datetime,
+) -> Delivery:
+    """Raises NotFoundError for an organization or mode without secrets, InvalidWebhookError."""
+    known_mode: Mode = "live" if mode == "live" else "sandbox"
+    secrets = credentials.get(organization_id, known_mode) if mode == known_mode else None
+    if secrets is None:
+        raise NotFoundError()
+    event = verify_webhook(body, signature_header, secrets.webhook_secrets, now)
+    return Delivery(organization_id, known_mode, translate_event(event))
 
 
 def verify_webhook(

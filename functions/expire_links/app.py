@@ -1,0 +1,26 @@
+"""Every minute: ends the links whose time is over at the schedule's own instant."""
+
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from paylink import bootstrap
+from paylink.observability import logger
+from paylink.services.expire_links import expire_links
+
+# Enough for what is under way when the time is up: two slow calls to the provider.
+RESERVE_MILLISECONDS = 25_000
+
+
+def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, int]:
+    sweep = expire_links(
+        datetime.fromisoformat(event["time"]),
+        payments=bootstrap.payments(),
+        providers=bootstrap.providers(),
+        clock=bootstrap.clock,
+        time_left=lambda: context.get_remaining_time_in_millis() > RESERVE_MILLISECONDS,
+    )
+    logger.info("swept", extra=asdict(sweep))
+    return asdict(sweep)

@@ -1,0 +1,34 @@
+"""Off the bus, by its queue: issues the invoice of each payment that succeeded."""
+
+from typing import Any
+
+from aws_lambda_powertools.utilities.batch import (
+    BatchProcessor,
+    EventType,
+    process_partial_response,
+)
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from paylink import bootstrap
+from paylink.presentation.formatting import parse_locale
+from paylink.presentation.invoice_pdf import render_invoice
+from paylink.services.issue_invoice import issue_invoice
+
+processor = BatchProcessor(event_type=EventType.SQS)
+
+
+def issue(record: SQSRecord) -> None:
+    issue_invoice(
+        record.json_body["detail"]["data"]["paymentId"],
+        payments=bootstrap.payments(),
+        invoices=bootstrap.invoices(),
+        organizations=bootstrap.organizations(),
+        store=bootstrap.invoice_store(),
+        render=lambda invoice: render_invoice(invoice, parse_locale(None)),
+        clock=bootstrap.clock,
+    )
+
+
+def lambda_handler(event: dict[str, Any], context: LambdaContext) -> Any:
+    return process_partial_response(event, issue, processor, context)

@@ -1,0 +1,51 @@
+"""The link: GET looks, POST goes on to the provider's checkout; and the invoice's download."""
+
+from paylink import bootstrap
+from paylink.http.api import Api
+from paylink.http.envelope import Response
+from paylink.http.link_pages import link_response, problem_response, redirect
+from paylink.http.request import Request
+from paylink.services.download_invoice import download_invoice
+from paylink.services.open_checkout import open_checkout
+from paylink.services.view_link import view_link
+
+lambda_handler = Api(problem_response)
+
+
+@lambda_handler.public("GET /pay/{paymentId}")
+def look(request: Request) -> Response:
+    view = view_link(
+        request.parameters["paymentId"],
+        request.query.get("session_id"),
+        payments=bootstrap.payments(),
+        organizations=bootstrap.organizations(),
+        invoices=bootstrap.invoices(),
+        credentials=bootstrap.credentials(),
+        clock=bootstrap.clock,
+    )
+    return link_response(view, request)
+
+
+@lambda_handler.public("POST /pay/{paymentId}")
+def pay(request: Request) -> Response:
+    url = open_checkout(
+        request.parameters["paymentId"],
+        payments=bootstrap.payments(),
+        customers=bootstrap.customers(),
+        providers=bootstrap.providers(),
+        clock=bootstrap.clock,
+    )
+    return redirect(url)
+
+
+@lambda_handler.public("GET /pay/{paymentId}/invoice.pdf")
+def download(request: Request) -> Response:
+    url = download_invoice(
+        request.parameters["paymentId"],
+        request.query.get("token", ""),
+        invoices=bootstrap.invoices(),
+        store=bootstrap.invoice_store(),
+        credentials=bootstrap.credentials(),
+        clock=bootstrap.clock,
+    )
+    return redirect(url)

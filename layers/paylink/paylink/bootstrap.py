@@ -1,0 +1,124 @@
+"""The only wiring: each adapter is made once per container, and only where it is used.
+
+Imports are inside the functions because a cold start pays for every module it loads, and no
+function uses them all.
+"""
+
+# ruff: noqa: PLC0415
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from functools import cache
+from typing import TYPE_CHECKING
+
+import boto3
+from botocore.config import Config
+
+import paylink.observability  # noqa: F401 - gives every module's logger its form
+from paylink.settings import Settings
+
+if TYPE_CHECKING:
+    from paylink.adapters.dynamodb.api_keys import DynamoApiKeys
+    from paylink.adapters.dynamodb.customers import DynamoCustomers
+    from paylink.adapters.dynamodb.idempotency import DynamoIdempotency
+    from paylink.adapters.dynamodb.invoices import DynamoInvoices
+    from paylink.adapters.dynamodb.organizations import DynamoOrganizations
+    from paylink.adapters.dynamodb.payments import DynamoPayments
+    from paylink.adapters.dynamodb.table import Table
+    from paylink.adapters.eventbridge import EventBridgeBus
+    from paylink.adapters.s3 import S3Invoices
+    from paylink.adapters.ssm import SsmCredentials
+    from paylink.adapters.stripe.accounts import StripeAccounts
+
+_CONFIG = Config(
+    connect_timeout=2,
+    read_timeout=5,
+    retries={"mode": "standard", "total_max_attempts": 3},
+    s3={"addressing_style": "virtual"},
+)
+
+
+def clock() -> datetime:
+    return datetime.now(UTC)
+
+
+@cache
+def settings() -> Settings:
+    return Settings.from_environment()
+
+
+@cache
+def table() -> Table:
+    from paylink.adapters.dynamodb.table import Table
+
+    return Table(boto3.client("dynamodb", config=_CONFIG), settings().table_name)
+
+
+@cache
+def payments() -> DynamoPayments:
+    from paylink.adapters.dynamodb.payments import DynamoPayments
+
+    return DynamoPayments(table())
+
+
+@cache
+def idempotency() -> DynamoIdempotency:
+    from paylink.adapters.dynamodb.idempotency import DynamoIdempotency
+
+    return DynamoIdempotency(table())
+
+
+@cache
+def customers() -> DynamoCustomers:
+    from paylink.adapters.dynamodb.customers import DynamoCustomers
+
+    return DynamoCustomers(table())
+
+
+@cache
+def organizations() -> DynamoOrganizations:
+    from paylink.adapters.dynamodb.organizations import DynamoOrganizations
+
+    return DynamoOrganizations(table())
+
+
+@cache
+def api_keys() -> DynamoApiKeys:
+    from paylink.adapters.dynamodb.api_keys import DynamoApiKeys
+
+    return DynamoApiKeys(table())
+
+
+@cache
+def invoices() -> DynamoInvoices:
+    from paylink.adapters.dynamodb.invoices import DynamoInvoices
+
+    return DynamoInvoices(table())
+
+
+@cache
+def invoice_store() -> S3Invoices:
+    from paylink.adapters.s3 import S3Invoices
+
+    return S3Invoices(boto3.client("s3", config=_CONFIG), settings().invoice_bucket_name)
+
+
+@cache
+def credentials() -> SsmCredentials:
+    from paylink.adapters.ssm import SsmCredentials
+
+    return SsmCredentials(boto3.client("ssm", config=_CONFIG), settings().secrets_prefix)
+
+
+@cache
+def event_bus() -> EventBridgeBus:
+    from paylink.adapters.eventbridge import EventBridgeBus
+
+    return EventBridgeBus(boto3.client("events", config=_CONFIG), settings().event_bus_name)
+
+
+@cache
+def providers() -> StripeAccounts:
+    from paylink.adapters.stripe.accounts import StripeAccounts
+
+    return StripeAccounts(credentials(), settings().deployment_id, settings().stripe_api_base)

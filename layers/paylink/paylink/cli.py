@@ -1,0 +1,230 @@
+"""``paylink``: the operator's command. It works on whatever deployment the AWS environment variables
+lead to, the local stack included, and prints JSON.
+
+Secrets are read from the environment, never from arguments, which shells and process lists keep.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import secrets
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from paylink.adapters.dynamodb.api_keys import DynamoApiKeys
+from paylink.adapters.dynamodb.organizations import DynamoOrganizations
+from paylink.adapters.dynamodb.table import Table
+from paylink.adapters.ssm import SsmCredentials
+from paylink.domain.api_key import generate
+from paylink.domain.ids import new_id
+from paylink.domain.organization import MODES, Address, Organization, ProviderCredentials
+
+STRIPE_SECRET_KEY = "PAYLINK_STRIPE_SECRET_KEY"  # noqa: S105 - a variable's name
+STRIPE_WEBHOOK_SECRETS = "PAYLINK_STRIPE_WEBHOOK_SECRETS"  # noqa: S105 - a variable's name
+
+
+class UsageError(Exception):
+    """What was asked for can't be done; the message says why."""
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """The parts of one stack that an operator works on."""
+
+    organizations: DynamoOrganizations
+    keys: DynamoApiKeys
+    credentials: SsmCredentials
+
+    @classmethod
+    def of_stack(cls, name: str) -> Deployment:
+        """Finds table and secrets by the outputs of a CloudFormation stack."""
+        found = boto3.client("cloudformation").describe_stacks(StackName=name)["Stacks"][0]
+        outputs = {o["OutputKey"]: o["OutputValue"] for o in found.get("Outputs", [])}
+        table = Table(boto3.client("dynamodb"), outputs["TableName"])
+        return cls(
+            DynamoOrganizations(table),
+            DynamoApiKeys(table),
+            SsmCredentials(boto3.client("ssm"), outputs["SecretsPrefix"]),
+        )
+
+    def organization(self, organization_id: str) -> Organization:
+        found = self.organizations.get(organization_id)
+        if found is None:
+            raise UsageError(f"there is no organization {organization_id}")
+        return found
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = _parser().parse_args(arguments)
+    try:
+        result = options.run(Deployment.of_stack(options.stack), options)
+    except UsageError as error:
+        print(f"paylink: {error}", file=sys.stderr)
+        return 2
+    except (ClientError, BotoCoreError) as error:
+        print(f"paylink: AWS: {error}", file=sys.stderr)
+        return 1
+    print(json.dumps(result, indent=2, ensure_ascii=False, default=str))
+    return 0
+
+
+def create_organization(deployment: Deployment, options: argparse.Namespace) -> dict[str, Any]:
+    organization = Organization(id=options.id or new_id("org"), name=options.name)
+    if deployment.organizations.get(organization.id) is not None:
+        raise UsageError(f"there is an organization {organization.id} already")
+    return _save(deployment, organization, options)
+
+
+def update_organization(deployment: Deployment, options: argparse.Namespace) -> dict[str, Any]:
+    return _save(deployment, deployment.organization(options.organization), options)
+
+
+def show_organization(deployment: Deployment, options: argparse.Namespace) -> dict[str, Any]:
+    return asdict(deployment.organization(options.organization))
+
+
+def set_stripe(deployment: Deployment, options: argparse.Namespace) -> dict[str, Any]:
+    organization = deployment.organization(options.organization)
+    known = deployment.credentials.get(organization.id, options.mode)
+    key, hooks = os.environ.get(STRIPE_SECRET_KEY), os.environ.get(STRIPE_WEBHOOK_SECRETS)
+    if not key or not hooks:
+        raise UsageError(f"set {STRIPE_SECRET_KEY} and {STRIPE_WEBHOOK_SECRETS} (comma between)")
+    credentials = ProviderCredentials(
+        secret_key=key,
+        webhook_secrets=tuple(secret.strip() for secret in hooks.split(",")),
+        signing_key=known.signing_key if known else secrets.token_hex(32),
+    )
+    deployment.credentials.put(organization.id, options.mode, credentials)
+    return {"organization": organization.id, "mode": options.mode, "stripe": "set"}
+
+
+def create_key(deployment: Deployment, options: argparse.Namespace) -> dict[str, Any]:
+    organization = deployment.organization(options.organization)
+    now = datetime.now(UTC)
+    days = options.expires_in_days
+    key, plain = generate(
+        organization.id,
+        options.mode,
+        options.name,
+        now,
+        now + timedelta(days=days) if days is not None else None,
+    )
+    deployment.keys.put(key)
+    return {"id": key.id, "mode": key.mode, "expiresAt": key.expires_at, "apiKey": plain}
+
+
+def delete_key(deployment: Deployment, options: argparse.Namespace) -> dict[str, Any]:
+    if deployment.keys.get(options.key) is None:
+        raise UsageError(f"there is no key {options.key}")
+    deployment.keys.delete(options.key)
+    return {"id": options.key, "deleted": True}
+
+
+def _save(
+    deployment: Deployment, organization: Organization, options: argparse.Namespace
+) -> dict[str, Any]:
+    """Applies what was given, and leaves the rest as it is."""
+    given = {
+        f.name: getattr(options, f.name)
+        for f in fields(Organization)
+        if f.name not in {"id", "address"} and getattr(options, f.name, None) is not None
+    }
+    address = {
+        f.name: getattr(options, f.name)
+        for f in fields(Address)
+        if getattr(options, f.name, None) is not None
+    }
+    if "tax_ids" in given:
+        given["tax_ids"] = tuple(given["tax_ids"])
+    organization = replace(organization, **given, address=replace(organization.address, **address))
+    deployment.organizations.put(organization)
+    return asdict(organization)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("paylink", description=__doc__)
+    parser.add_argument(
+        "--stack",
+        default=os.environ.get("PAYLINK_STACK", "paylink"),
+        help="name of the CloudFormation stack (or PAYLINK_STACK; default: paylink)",
+    )
+    things = parser.add_subparsers(required=True, metavar="organizations|stripe|keys")
+
+    organizations = things.add_parser("organizations", help="sellers and their details")
+    actions = organizations.add_subparsers(required=True, metavar="create|update|show")
+    create = _action(actions, "create", create_organization, "a new seller")
+    create.add_argument("--id", help="org_…; default: a new one")
+    create.add_argument("--name", required=True, help="as printed on pages and invoices")
+    update = _action(actions, "update", update_organization, "change what is given")
+    update.add_argument("organization", help="org_…")
+    update.add_argument("--name", help="as printed on pages and invoices")
+    for action in (create, update):
+        for part in fields(Address):
+            action.add_argument(f"--{part.name.replace('_', '-')}", help="of the address")
+        action.add_argument(
+            "--tax-id", dest="tax_ids", action="append", help="e.g. DE123456789; may be repeated"
+        )
+        action.add_argument("--email", help="for questions, printed on the invoice")
+        action.add_argument("--website")
+        action.add_argument(
+            "--time-zone", type=_time_zone, help="whose calendar dates invoices, e.g. Europe/Berlin"
+        )
+        action.add_argument(
+            "--link-lifetime-days", type=int, choices=range(1, 366), metavar="1..365"
+        )
+    show = _action(actions, "show", show_organization, "one seller's details")
+    show.add_argument("organization", help="org_…")
+
+    stripe = things.add_parser("stripe", help="a seller's account at Stripe")
+    actions = stripe.add_subparsers(required=True, metavar="set")
+    keys_of_stripe = _action(
+        actions,
+        "set",
+        set_stripe,
+        f"keep the secrets found in {STRIPE_SECRET_KEY} and {STRIPE_WEBHOOK_SECRETS}",
+    )
+    keys_of_stripe.add_argument("organization", help="org_…")
+    keys_of_stripe.add_argument("--mode", choices=MODES, required=True)
+
+    keys = things.add_parser("keys", help="API keys")
+    actions = keys.add_subparsers(required=True, metavar="create|delete")
+    create = _action(actions, "create", create_key, "a new key, shown this once")
+    create.add_argument("organization", help="org_…")
+    create.add_argument("--mode", choices=MODES, required=True)
+    create.add_argument("--name", default="operator")
+    create.add_argument("--expires-in-days", type=int)
+    delete = _action(actions, "delete", delete_key, "end a key; within a minute nobody takes it")
+    delete.add_argument("key", help="the key's id")
+    return parser
+
+
+def _action(
+    actions: Any,
+    name: str,
+    run: Callable[[Deployment, argparse.Namespace], dict[str, Any]],
+    help_text: str,
+) -> argparse.ArgumentParser:
+    action: argparse.ArgumentParser = actions.add_parser(name, help=help_text)
+    action.set_defaults(run=run)
+    return action
+
+
+def _time_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        raise argparse.ArgumentTypeError(f"{name} is no time zone") from None
+    return name
+
+
+if __name__ == "__main__":
+    sys.exit(main())

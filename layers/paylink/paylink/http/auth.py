@@ -1,0 +1,46 @@
+"""Who calls: an API key decides organization and mode. A deleted one works 60 seconds at most."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cachetools import TTLCache
+
+from paylink.domain.api_key import ApiKey, key_id_of
+from paylink.domain.errors import UnauthorizedError
+from paylink.domain.organization import Mode
+from paylink.ports import ApiKeyRepository, Clock
+
+CACHE_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Caller:
+    """The organization, mode and key on whose behalf a request runs."""
+
+    organization_id: str
+    mode: Mode
+    key_id: str
+
+
+class Authenticator:
+    """Checks keys against the table, and remembers the good ones for a minute."""
+
+    def __init__(self, keys: ApiKeyRepository, clock: Clock) -> None:
+        self._keys = keys
+        self._clock = clock
+        self._cache: TTLCache[str, ApiKey] = TTLCache(4096, CACHE_SECONDS)
+
+    def caller_with(self, plain: str | None) -> Caller:
+        """Raises UnauthorizedError, the same for every kind of wrong key."""
+        key_id = key_id_of(plain) if plain else None
+        if plain is None or key_id is None:
+            raise UnauthorizedError()
+        key = self._cache.get(key_id)
+        if key is None:
+            key = self._keys.get(key_id)
+            if key is not None:
+                self._cache[key_id] = key
+        if key is None or not key.accepts(plain, self._clock()):
+            raise UnauthorizedError()
+        return Caller(key.organization_id, key.mode, key.id)

@@ -1,0 +1,52 @@
+"""The contract's envelopes, and answers in the gateway's form."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from paylink.domain.errors import PaylinkError
+
+
+@dataclass(frozen=True)
+class Response:
+    """An answer; ``headers`` on top of those that every answer has."""
+
+    status: int
+    body: str
+    headers: dict[str, str] = field(default_factory=dict)
+    content_type: str = "application/json"
+
+
+def success(data: dict[str, Any]) -> dict[str, Any]:
+    return {"success": True, "data": data}
+
+
+def failure(error: PaylinkError, base_url: str) -> dict[str, Any]:
+    """The error envelope; ``doc_url`` leads to this service's own page about the code."""
+    return {
+        "success": False,
+        "error": {
+            "type": error.type,
+            "code": error.code,
+            "message": error.message,
+            "param": error.param,
+            "details": error.details,
+            "doc_url": f"{base_url}/docs/errors/{error.code}",
+        },
+    }
+
+
+def json_response(
+    status: int, body: dict[str, Any], headers: dict[str, str] | None = None
+) -> Response:
+    return Response(status, json.dumps(body, ensure_ascii=False), headers or {})
+
+
+def timestamp(moment: datetime | None) -> str | None:
+    """ISO 8601, UTC, milliseconds, ``Z``."""
+    if moment is None:
+        return None
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,56 @@
+"""JSON as strictly as money needs it.
+
+Python's own reader accepts NaN, keeps the last of duplicate keys and raises several error types on
+hostile input; here all of that is one InvalidJsonError.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any, NoReturn
+
+from paylink.domain.errors import InvalidJsonError
+
+_LONGEST_NUMBER = 40
+
+
+def parse_object(body: bytes) -> dict[str, Any]:
+    """The JSON object of a request body; integers stay integers, ``1000.0`` stays a float."""
+    try:
+        value = json.loads(
+            body.decode(),
+            object_pairs_hook=_unique,
+            parse_constant=_refuse,
+            parse_int=_integer,
+        )
+    except UnicodeDecodeError:
+        raise InvalidJsonError("The request body is not UTF-8.") from None
+    except (ValueError, RecursionError):
+        raise InvalidJsonError() from None
+    if not isinstance(value, dict):
+        raise InvalidJsonError("The request body must be a JSON object.")
+    return value
+
+
+def canonical_hash(value: dict[str, Any]) -> str:
+    """The same for the same JSON value, whatever the order and spacing it was sent in."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise InvalidJsonError("The request body has a member twice.")
+    return members
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise InvalidJsonError(f"{constant} is not JSON.")
+
+
+def _integer(digits: str) -> int:
+    if len(digits) > _LONGEST_NUMBER:
+        raise InvalidJsonError("The request body has a number that is too long.")
+    return int(digits)
