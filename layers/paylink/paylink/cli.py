@@ -1,5 +1,5 @@
-"""``paylink``: the operator's command. It works on whatever deployment the AWS environment variables
-lead to, the local stack included, and prints JSON.
+"""``paylink``: the operator's command. It works on whatever deployment the AWS environment
+variables lead to, the local stack included, and prints JSON.
 
 Secrets are read from the environment, never from arguments, which shells and process lists keep.
 """
@@ -29,7 +29,7 @@ from paylink.domain.ids import new_id
 from paylink.domain.organization import MODES, Address, Organization, ProviderCredentials
 
 STRIPE_SECRET_KEY = "PAYLINK_STRIPE_SECRET_KEY"  # noqa: S105 - a variable's name
-STRIPE_WEBHOOK_SECRETS = "PAYLINK_STRIPE_WEBHOOK_SECRETS"  # noqa: S105 - a variable's name
+STRIPE_WEBHOOK_SECRETS = "PAYLINK_STRIPE_WEBHOOK_SECRETS"
 
 
 class UsageError(Exception):
