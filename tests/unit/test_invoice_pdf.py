@@ -1,0 +1,420 @@
+"""The invoice as a document: what can be read in it, in all scripts, and that nothing breaks it."""
+
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+import sys
+import unicodedata
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+from typing import cast
+
+import pytest
+from babel import Locale
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pypdf import PageObject, PdfReader
+from pypdf.generic import DictionaryObject
+
+from paylink.domain.customer import Buyer
+from paylink.domain.invoice import Invoice
+from paylink.domain.organization import Address, Organization
+from paylink.domain.payment import LineItem, TaxLine
+from paylink.presentation.formatting import format_money
+from paylink.presentation.invoice_pdf import render_invoice
+from paylink.presentation.invoice_view import view_invoice
+
+ENGLISH = Locale.parse("en_US")
+SELLER = Organization(
+    id="org_1",
+    name="Nordlicht Software GmbH",
+    address=Address("Hafenstraße 12", None, "Hamburg", None, "20457", "DE"),
+    tax_ids=("DE811907980",),
+    email="billing@nordlicht.example",
+    website="https://nordlicht.example",
+    time_zone="Europe/Berlin",
+)
+BUYER = Buyer(
+    email="ap@lumiere.example",
+    name="Lumière & Fils SARL",
+    address=Address("8 rue de la Paix", None, "Paris", None, "75002", "FR"),
+    tax_ids=("FR40303265045",),
+)
+ISSUED = datetime(2026, 11, 25, 10, 30, tzinfo=UTC)
+
+
+def invoice_of(
+    description: str = "Support plan",
+    subtotal: int = 120_000,
+    tax: int = 22_800,
+    currency: str = "eur",
+    **changes: object,
+) -> Invoice:
+    """A paid live invoice of one line; amounts in minor units."""
+    invoice = Invoice(
+        id="inv_1",
+        number="INV-2026-000042",
+        organization_id="org_1",
+        mode="live",
+        payment_id="pay_1",
+        transaction_id="txn_1",
+        status="paid",
+        currency=currency,
+        amount_subtotal=subtotal,
+        tax_amount=tax,
+        line_items=(LineItem(description, subtotal),),
+        tax_lines=(TaxLine("VAT", "19", subtotal, tax, "standard_rated"),),
+        seller=SELLER,
+        buyer=BUYER,
+        issued_at=ISSUED,
+        paid_at=ISSUED,
+        payment_method="Visa •••• 4242",
+    )
+    return replace(invoice, **changes)  # type: ignore[arg-type]
+
+
+def read(invoice: Invoice, locale: Locale = ENGLISH) -> PdfReader:
+    return PdfReader(io.BytesIO(render_invoice(invoice, locale)))
+
+
+def text_of(invoice: Invoice, locale: Locale = ENGLISH) -> str:
+    return "\n".join(page.extract_text() for page in read(invoice, locale).pages)
+
+
+def words_of(invoice: Invoice, locale: Locale = ENGLISH) -> str:
+    """The text without the line breaks that wrapping put into it."""
+    return " ".join(text_of(invoice, locale).split())
+
+
+def resources_of(page: PageObject) -> DictionaryObject:
+    return cast(DictionaryObject, page["/Resources"])
+
+
+def fonts_of(reader: PdfReader) -> set[str]:
+    return {
+        str(cast(DictionaryObject, font.get_object())["/BaseFont"]).partition("+")[2]
+        for page in reader.pages
+        for font in cast(DictionaryObject, resources_of(page)["/Font"]).values()
+    }
+
+
+def test_it_says_what_an_accountant_looks_for() -> None:
+    text = words_of(invoice_of())
+    for expected in (
+        "Invoice number INV-2026-000042",
+        "Date of issue November 25, 2026",
+        "Date of supply November 25, 2026",
+        "From Nordlicht Software GmbH Hafenstraße 12 20457 Hamburg Germany Tax ID: DE811907980 "
+        "billing@nordlicht.example https://nordlicht.example",
+        "Bill to Lumière & Fils SARL 8 rue de la Paix 75002 Paris France Tax ID: FR40303265045 "
+        "ap@lumiere.example",
+        "Description Quantity Unit price Amount Support plan 1 €1,200.00 €1,200.00",
+        "Subtotal €1,200.00",
+        "VAT 19% on €1,200.00 €228.00",
+        "Total (EUR) €1,428.00",
+        "Paid on November 25, 2026 by Visa •••• 4242",
+        "Page 1 of 1",
+    ):
+        assert expected in text
+    assert "Sandbox" not in text
+
+
+@pytest.mark.parametrize(
+    ("currency", "subtotal", "tax", "locale", "expected"),
+    [
+        ("jpy", 500, 50, "en_US", ("¥500", "¥50", "¥550")),
+        ("kwd", 18_600, 930, "en_US", ("18.600", "0.930", "19.530")),
+        ("ugx", 500_000, 90_000, "en_UG", ("5,000", "900", "5,900")),
+        ("eur", 99_900, 18_981, "de_DE", ("999,00", "189,81", "1.188,81")),
+        ("idr", 999_999_999_999, 0, "id_ID", ("9.999.999.999,99",)),
+    ],
+)
+def test_the_three_amounts_are_those_of_everywhere_else(
+    currency: str, subtotal: int, tax: int, locale: str, expected: tuple[str, ...]
+) -> None:
+    reader_locale = Locale.parse(locale)
+    text = words_of(invoice_of(subtotal=subtotal, tax=tax, currency=currency), reader_locale)
+    for amount in (subtotal, tax, subtotal + tax):
+        assert " ".join(format_money(amount, currency, reader_locale).split()) in text
+    for number in expected:
+        assert number in text
+
+
+def test_description_in_many_scripts_is_readable_and_an_emoji_is_named() -> None:
+    reader = read(invoice_of("請求書 فاتورة Ωμέγα 😀 €"))
+    text = reader.pages[0].extract_text()
+    for expected in ("請求書", "فاتورة", "Ωμέγα", "[grinning face]", "€"):
+        assert expected in unicodedata.normalize("NFKC", text)
+    assert {"NotoSans", "NotoSansBold", "FiraGO"} < fonts_of(reader)
+
+
+def test_text_after_a_line_that_begins_in_another_script_is_readable() -> None:
+    """fpdf2 would go on in the font that it began that line in."""
+    text = words_of(
+        invoice_of(
+            "利用料 Ω",
+            buyer=Buyer(
+                "ap@test.example", "株式会社テスト", Address(line1="千代田区", country="JP")
+            ),
+            mode="sandbox",
+        )
+    )
+    assert "Bill to 株式会社テスト 千代田区 Japan ap@test.example Invoice number" in text
+    assert "利用料 Ω 1 €1,200.00 €1,200.00 Subtotal €1,200.00 VAT 19%" in text
+
+
+def test_only_the_fonts_that_the_text_needs_are_embedded() -> None:
+    assert fonts_of(read(invoice_of())) == {"NotoSans", "NotoSansBold"}
+
+
+@pytest.mark.parametrize(
+    ("description", "country", "face"),
+    [
+        ("直骨", "CN", "NotoSansCJKSC"),
+        ("直骨", "TW", "NotoSansCJKTC"),
+        ("直骨", "JP", "NotoSansCJKJP"),
+        ("直骨の", "CN", "NotoSansCJKJP"),
+        ("直骨 한국어", "CN", "NotoSansCJKKR"),
+    ],
+)
+def test_han_characters_have_the_shapes_of_their_readers_country(
+    description: str, country: str, face: str
+) -> None:
+    buyer = replace(BUYER, address=Address(country=country))
+    assert face in fonts_of(read(invoice_of(description, buyer=buyer)))
+
+
+def test_no_glyph_is_missing_in_any_planes_text(caplog: pytest.LogCaptureFixture) -> None:
+    """fpdf2 draws a box for what a font lacks, and says so in its log."""
+    description = "Ω 請 ฿ שלום สวัสดี ქართ ✓ 👩‍💻👍🏽 \U00013000 \ue000 \ufffe é ﬁ 1️⃣ Տ த"
+    text = words_of(invoice_of(description))
+    assert "missing" not in caplog.text
+    assert "[egyptian hieroglyph a001]" in text
+    assert "[U+E000]".lower() in text.lower()
+    assert "\x00" not in text
+
+
+def test_markup_is_text_and_no_file_is_opened(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[str] = []
+    original: Callable[..., object] = open
+    render_invoice(invoice_of(), ENGLISH)  # what is imported late is imported now
+
+    def watch(file: object, *args: object, **kwargs: object) -> object:
+        opened.append(str(file))
+        return original(file, *args, **kwargs)
+
+    monkeypatch.setattr("builtins.open", watch)
+    markup = (
+        '<b>x</b> 5 <kg & 3 <lb <img src="/etc/hostname"/> '
+        "**b** __u__ --s-- [a](https://a.example) {nb}"
+    )
+    reader = read(invoice_of(markup))
+    assert markup.replace(" ", "") in "".join(reader.pages[0].extract_text().split())
+    assert not any("hostname" in path for path in opened)
+    assert "/Annots" not in reader.pages[0]
+    assert not reader.pages[0].images
+
+
+def test_names_that_try_to_be_html_are_text() -> None:
+    name = '"><img src=x onerror=alert(1)>'
+    assert name in words_of(invoice_of(buyer=replace(BUYER, name=name)))
+
+
+@pytest.mark.parametrize("seller_and_buyer", ["W" * 100, "Ж" * 100, "株" * 100])
+def test_long_names_are_printed_whole(seller_and_buyer: str) -> None:
+    text = "".join(
+        text_of(
+            invoice_of(
+                seller=replace(SELLER, name=seller_and_buyer),
+                buyer=replace(BUYER, name=seller_and_buyer),
+            )
+        ).split()
+    )
+    assert text.count(seller_and_buyer[0]) >= 200
+
+
+def test_a_description_without_spaces_wraps_within_its_column() -> None:
+    text = text_of(invoice_of("W" * 500))
+    assert text.count("W") == 500
+    assert max(line.count("W") for line in text.splitlines()) < 40
+
+
+def test_many_lines_run_over_pages_that_are_all_numbered_and_headed() -> None:
+    items = tuple(LineItem(f"Item {n} " + "lorem ipsum " * 20, 100) for n in range(40))
+    pages = [
+        page.extract_text() for page in read(invoice_of(line_items=items, subtotal=4000)).pages
+    ]
+    assert len(pages) > 2
+    for number, page in enumerate(pages, 1):
+        assert f"Page {number} of {len(pages)}" in page
+        assert "INV-2026-000042" in page
+    assert all("Description" in page for page in pages[:-1])
+    joined = "\n".join(pages)
+    assert all(f"Item {n} " in joined for n in range(40))
+
+
+def test_reverse_charge_is_noted_with_both_tax_ids() -> None:
+    lines = (TaxLine("VAT", "0", 120_000, 0, "reverse_charge"),)
+    text = words_of(invoice_of(tax=0, tax_lines=lines))
+    assert "VAT 0% on €1,200.00 (reverse charge) €0.00" in text
+    assert "Reverse charge: the tax is to be accounted for by the recipient." in text
+    assert "DE811907980" in text
+    assert "FR40303265045" in text
+
+
+def test_tax_that_is_not_collected_is_said_to_be() -> None:
+    lines = (TaxLine("VAT", None, 120_000, 0, "not_collecting"),)
+    text = words_of(invoice_of(tax=0, tax_lines=lines))
+    assert "VAT on €1,200.00 (not collected) €0.00" in text
+    assert "Tax not collected: the seller is not registered" in text
+
+
+def test_every_rate_has_its_row_and_their_sum_one() -> None:
+    lines = (TaxLine("State tax", "6.25", 1000, 63), TaxLine("County tax", "1.375", 1000, 14))
+    text = words_of(invoice_of(subtotal=1000, tax=77, tax_lines=lines, currency="usd"))
+    assert (
+        "State tax 6.25% on $10.00 $0.63 County tax 1.375% on $10.00 $0.14 Total tax $0.77" in text
+    )
+
+
+def test_without_tax_lines_the_tax_is_still_a_number() -> None:
+    assert "Subtotal €1,200.00 Tax €0.00 Total (EUR) €1,200.00" in words_of(
+        invoice_of(tax=0, tax_lines=())
+    )
+
+
+def test_a_sandbox_invoice_says_so_on_every_page() -> None:
+    items = tuple(LineItem("lorem ipsum " * 40, 100) for _ in range(20))
+    pages = read(invoice_of(mode="sandbox", line_items=items)).pages
+    assert len(pages) > 1
+    assert all("Sandbox – not a real invoice" in page.extract_text() for page in pages)
+
+
+def test_a_void_invoice_says_so() -> None:
+    text = text_of(invoice_of(status="void"))
+    assert "VOID" in text
+    assert "PAID" not in text
+
+
+def test_a_buyer_of_whom_nothing_is_known_is_no_obstacle() -> None:
+    text = words_of(invoice_of(buyer=Buyer(), payment_method=None))
+    assert "None" not in text
+    assert "Paid on November 25, 2026" in text
+
+
+@pytest.mark.parametrize(
+    ("buyer_country", "seller_country", "width"),
+    [("US", "DE", 612), (None, "MX", 612), ("FR", "US", 595), (None, None, 595)],
+)
+def test_paper_is_that_of_the_buyers_country(
+    buyer_country: str | None, seller_country: str | None, width: int
+) -> None:
+    reader = read(
+        invoice_of(
+            buyer=replace(BUYER, address=Address(country=buyer_country)),
+            seller=replace(SELLER, address=Address(country=seller_country)),
+        )
+    )
+    assert round(float(reader.pages[0].mediabox.width)) == width
+
+
+def test_dates_are_the_sellers_calendar_days() -> None:
+    late = datetime(2026, 12, 31, 23, 30, tzinfo=UTC)
+    assert "January 1, 2027" in words_of(invoice_of(issued_at=late, paid_at=late))
+
+
+def test_overrides_cannot_turn_text_around() -> None:
+    assert "pay 12 only" in words_of(invoice_of("pay \u202e12\u202c only\u200b\u00ad\ufeff"))
+
+
+@pytest.mark.parametrize(
+    "description", ["", " ", "\u200b", "\ud800", "a\x00b\x1b[31m\r\n\tc", "\u202e", "\u0301"]
+)
+def test_amounts_are_there_whatever_the_description_is(description: str) -> None:
+    assert "1 €1,200.00 €1,200.00" in words_of(invoice_of(description))
+
+
+def test_metadata_name_number_seller_and_language() -> None:
+    reader = read(invoice_of())
+    assert reader.metadata is not None
+    assert reader.metadata.title == "INV-2026-000042"
+    assert reader.metadata.author == "Nordlicht Software GmbH"
+    assert reader.metadata.creation_date == ISSUED
+    assert str(reader.root_object["/Lang"]) == "en"
+
+
+def test_the_same_invoice_is_the_same_bytes_in_another_process() -> None:
+    """The order of sets of strings differs from process to process, unless it is asked not to."""
+    script = (
+        "import hashlib, tests.unit.test_invoice_pdf as t; "
+        "pdf = t.render_invoice(t.invoice_of('請求書 فاتورة Ωμέγα 😀 ✓'), t.ENGLISH); "
+        "print(hashlib.sha256(pdf).hexdigest())"
+    )
+    root = Path(__file__).parents[2]
+    digests = {
+        subprocess.run(
+            [sys.executable, "-c", script],
+            check=True,
+            capture_output=True,
+            text=True,
+            cwd=root,
+            env={
+                **os.environ,
+                "PYTHONHASHSEED": seed,
+                "PYTHONPATH": os.pathsep.join((str(root / "layers" / "paylink"), str(root))),
+                "TZ": zone,
+            },
+        ).stdout
+        for seed, zone in (("1", "UTC"), ("2", "Asia/Tokyo"))
+    }
+    assert len(digests) == 1
+
+
+def test_the_zone_that_an_instant_is_written_in_changes_nothing() -> None:
+    elsewhere = ISSUED.astimezone(timezone(timedelta(hours=9)))
+    assert render_invoice(invoice_of(issued_at=elsewhere), ENGLISH) == render_invoice(
+        invoice_of(), ENGLISH
+    )
+
+
+def test_a_document_in_many_scripts_stays_small() -> None:
+    long_text = (
+        "ホスティング料金（2026年11月分）東京リージョンのサーバー利用料および保守費用一式 " * 10
+    )
+    assert len(render_invoice(invoice_of(long_text + "فاتورة"), ENGLISH)) < 150_000
+
+
+def test_a_view_lists_every_text_it_has() -> None:
+    """Fonts are chosen by this list: what isn't in it would be a box on paper."""
+    view = view_invoice(invoice_of(mode="sandbox"), ENGLISH)
+    assert {view.title, view.number, view.total.value, view.payment, view.sandbox} <= set(
+        view.texts()
+    )
+
+
+any_text = st.text(
+    st.characters(codec=None, categories=None) | st.sampled_from("\u200d\u0301\u202eا請 [😀\ud800"),
+    max_size=60,
+)
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
+)
+@given(description=any_text, name=any_text, line=any_text)
+def test_any_text_gives_a_document_and_always_the_same(
+    description: str, name: str, line: str
+) -> None:
+    invoice = invoice_of(
+        description,
+        seller=replace(SELLER, name=name),
+        buyer=Buyer(name, name, Address(line, line, line, line, line, "FR"), (line,)),
+        payment_method=line,
+    )
+    document = render_invoice(invoice, ENGLISH)
+    assert document == render_invoice(invoice, ENGLISH)
+    assert "€1,428.00" in PdfReader(io.BytesIO(document)).pages[-1].extract_text()
