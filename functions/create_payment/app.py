@@ -21,7 +21,7 @@ def create(request: Request, caller: Caller) -> Response:
     if organization is None:
         raise UnauthorizedError()
     answer = create_payment(
-        new_link(body, caller.mode, bootstrap.clock()),
+        new_link(body, caller.mode),
         Requester(organization, caller.mode, caller.key_id),
         idempotent_request(request, body),
         LinkPorts(

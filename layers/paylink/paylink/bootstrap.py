@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from paylink.adapters.stripe.accounts import StripeAccounts
 
 _CONFIG = Config(
-    connect_timeout=2,
-    read_timeout=5,
+    connect_timeout=1,
+    read_timeout=3,
     retries={"mode": "standard", "total_max_attempts": 3},
     s3={"addressing_style": "virtual"},
 )

@@ -97,6 +97,9 @@ class PaymentRepository(Protocol):
 
 
 class IdempotencyRepository(Protocol):
+    def find(self, record: IdempotencyRecord, now: datetime) -> IdempotencyRecord | None:
+        """What is on record for the key of this one; None once its time is over."""
+
     def put_answered(self, record: IdempotencyRecord, now: datetime) -> None:
         """Keeps the answer of a request that made nothing; KeyInUseError if the key is taken."""
 

@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from cachetools import TTLCache
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from paylink.domain.organization import MODES, Mode, ProviderCredentials
 
@@ -41,7 +41,13 @@ class SsmCredentials:
             )
         except self._client.exceptions.ParameterNotFound:
             return None
-        credentials: ProviderCredentials = _credentials.validate_json(found["Parameter"]["Value"])
+        try:
+            credentials: ProviderCredentials = _credentials.validate_json(
+                found["Parameter"]["Value"]
+            )
+        except ValidationError:
+            # Pydantic's own message would quote the secret.
+            raise ValueError(f"the secrets of {organization_id} are malformed") from None
         self._cache[organization_id, mode] = credentials
         return credentials
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,6 +20,7 @@ from paylink.domain.errors import (
     PaylinkError,
     ProviderRejectedError,
     ProviderUnavailableError,
+    ValidationError,
 )
 from paylink.domain.ids import new_id
 from paylink.domain.organization import Mode, Organization
@@ -37,6 +39,9 @@ from paylink.ports import (
 )
 from paylink.services.checkout_sessions import obtain_session
 from paylink.services.idempotency import IdempotentRequest, resume
+
+SHORTEST_LIFETIME = timedelta(minutes=30)
+LONGEST_LIFETIME = timedelta(days=365)
 
 
 @dataclass(frozen=True)
@@ -102,29 +107,32 @@ def create_payment(
 ) -> Answer:
     """Creates a link, or answers as before if this request was answered before.
 
-    Raises CustomerNotFoundError, the idempotency conflicts, ProviderRejectedError (nothing is kept
+    Raises ValidationError, CustomerNotFoundError, the idempotency conflicts, ProviderRejectedError (nothing is kept
     then) and ProviderUnavailableError (retry with the same key).
     """
     now = ports.clock()
     record = request.record(requester.organization.id, requester.mode, now) if request else None
-    try:
+    if record is None:
         payment = _draft(link, requester, ports, public_base_url, default_lifetime)
-        if record is not None:
-            record = replace(record, payment_id=payment.id)
-        ports.payments.add(payment, record)
-    except CustomerNotFoundError as error:
-        if record is None:
-            raise
-        stored = StoredResponse(error.status, _text(ports.presenter.error(error)))
+        ports.payments.add(payment, None)
+        return _finish(payment, None, ports)
+    try:
         try:
+            payment = _draft(link, requester, ports, public_base_url, default_lifetime)
+        except CustomerNotFoundError as error:
+            stored = StoredResponse(error.status, _text(ports.presenter.error(error)))
             ports.idempotency.put_answered(replace(record, response=stored), now)
-        except KeyInUseError as taken:
-            return _resume(taken.record, record, ports)
-        raise
-    except KeyInUseError as taken:
-        if record is None:
             raise
+        record = replace(record, payment_id=payment.id)
+        ports.payments.add(payment, record)
+    except KeyInUseError as taken:
         return _resume(taken.record, record, ports)
+    except ValidationError:
+        # What was in time at the first request may not be any more: the answer still stands.
+        found = ports.idempotency.find(record, now)
+        if found is None:
+            raise
+        return _resume(found, record, ports)
     return _finish(payment, record, ports)
 
 
@@ -144,6 +152,10 @@ def _draft(
     days = organization.link_lifetime_days
     lifetime = default_lifetime if days is None else timedelta(days=days)
     now = ports.clock()
+    if link.expires_at is not None and not (
+        SHORTEST_LIFETIME <= link.expires_at - now <= LONGEST_LIFETIME
+    ):
+        raise ValidationError.of("expiresAt", "It must be 30 minutes to 1 year ahead.")
     payment_id = new_id("pay")
     payment = Payment(
         id=payment_id,
@@ -193,7 +205,10 @@ def _finish(payment: Payment, record: IdempotencyRecord | None, ports: LinkPorts
         answered = replace(record, response=StoredResponse(201, body)) if record else None
         ports.payments.commit(Commit(change.after, change.events, answered=answered))
     except ProviderRejectedError:
-        ports.payments.remove(payment, record)
+        refused = ports.payments.get(payment.id)
+        if refused is not None:
+            with suppress(VersionConflictError):  # somebody else is dealing with it
+                ports.payments.remove(refused, record)
         raise
     except ProviderUnavailableError:
         if record is not None:

@@ -79,10 +79,10 @@ def handle_provider_event(
             provider=provider,
             clock=clock,
         )
-    except CheckoutMismatchError:
-        logger.exception(
+    except CheckoutMismatchError as error:
+        logger.error(  # noqa: TRY400 - the message says it all
             "an event claims a payment that its checkout does not match",
-            extra={"event_id": event.id, "payment_id": payment_id},
+            extra={"event_id": event.id, "payment_id": payment_id, "reason": str(error)},
         )
         return "refused: does not match"
     return settled.payment.status

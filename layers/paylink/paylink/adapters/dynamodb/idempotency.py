@@ -54,6 +54,11 @@ class DynamoIdempotency:
     def __init__(self, table: Table) -> None:
         self._table = table
 
+    def find(self, record: IdempotencyRecord, now: datetime) -> IdempotencyRecord | None:
+        item = self._table.get(*record_key(record))
+        found: IdempotencyRecord | None = _records.validate_python(item) if item else None
+        return found if found and now < found.expires_at else None
+
     def put_answered(self, record: IdempotencyRecord, now: datetime) -> None:
         try:
             self._table.write([claim(self._table, record, now)])

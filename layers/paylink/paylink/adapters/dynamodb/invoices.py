@@ -63,7 +63,7 @@ class DynamoInvoices:
             ),
             table.update(
                 *payment_key(invoice.payment_id),
-                "SET invoice_id = :invoice, version = version + :one",
+                "SET invoice_id = :invoice, version = version + :one REMOVE outbox",
                 {":invoice": invoice.id, ":one": 1, ":succeeded": "succeeded"},
                 "#status = :succeeded AND attribute_not_exists(invoice_id)",
                 {"#status": "status"},

@@ -126,21 +126,33 @@ class DynamoPayments:
         return str(item["payment_id"]) if item else None
 
     def due(self, now: datetime) -> Iterator[str]:
+        """Page by page from all shards at once, and no page before the last one is taken."""
+        starts: dict[str, dict[str, Any]] = {f"DUE#{n}": {} for n in range(DUE_SHARDS)}
         with ThreadPoolExecutor(DUE_SHARDS) as pool:
-            pages = pool.map(lambda shard: self._due_page(shard, now), range(DUE_SHARDS))
-            for page in pages:
-                yield from page
+            while starts:
+                pages = pool.map(
+                    lambda shard: self._due_page(shard, now, starts[shard]), list(starts)
+                )
+                for shard, (ids, following) in zip(list(starts), list(pages), strict=True):
+                    yield from ids
+                    if following:
+                        starts[shard] = {"ExclusiveStartKey": following}
+                    else:
+                        del starts[shard]
 
-    def _due_page(self, shard: int, now: datetime) -> list[str]:
-        """The oldest of a shard; what doesn't fit, the next run takes."""
+    def _due_page(
+        self, shard: str, now: datetime, start: dict[str, Any]
+    ) -> tuple[list[str], dict[str, Any] | None]:
         found = self._table.client.query(
             TableName=self._table.name,
             IndexName="due",
             KeyConditionExpression="due_shard = :shard AND due_at <= :now",
-            ExpressionAttributeValues=encode({":shard": f"DUE#{shard}", ":now": due_at(now)}),
+            ExpressionAttributeValues=encode({":shard": shard, ":now": due_at(now)}),
             Limit=_DUE_PAGE,
+            **start,
         )
-        return [decode(item)["pk"].removeprefix("PAYMENT#") for item in found["Items"]]
+        ids = [decode(item)["pk"].removeprefix("PAYMENT#") for item in found["Items"]]
+        return ids, found.get("LastEvaluatedKey")
 
 
 def _payment_item(payment: Payment, events: Sequence[DomainEvent]) -> Item:
