@@ -7,13 +7,16 @@ import base64
 import contextlib
 import json
 import os
+import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import Any
 
 from local import processes
+from local.bootstrap import layer_packages
 from local.settings import (
     ADMINISTRATOR,
     DEPLOYMENT_FILE,
@@ -28,6 +31,7 @@ from local.settings import (
     write_json,
 )
 
+CONTROL_PATH = "/_sandbox"
 SERVICES = ("aws", "stripe", "api", "watch")
 
 
@@ -65,7 +69,7 @@ def up() -> None:
 
 
 def _bring_up(ports: Ports, *, running: bool) -> None:
-    from local import deploy, seed  # noqa: PLC0415  (they import boto3; `make stop` needn't)
+    from local import deploy  # noqa: PLC0415  (it imports YAML and boto3; `make stop` needn't)
 
     started = time.monotonic()
 
@@ -83,9 +87,9 @@ def _bring_up(ports: Ports, *, running: bool) -> None:
         start_proxy(ports, deployment["apiId"])
         start_watcher(ports)
     step(f"API at {ports.api_url}")
-    seeded = seed.seed(ports, outputs)
+    seeded = seed(ports)
     step("two organizations, their keys and webhook endpoints")
-    payment = seed.first_payment(ports, seeded)
+    payment = first_payment(ports, seeded["apiKey"])
     step("a first payment link")
     stack = {
         "apiUrl": ports.api_url,
@@ -95,7 +99,7 @@ def _bring_up(ports: Ports, *, running: bool) -> None:
         "organizationId": seeded["organizationId"],
         "payUrl": payment["url"],
         "stripeUrl": ports.stripe_url,
-        "stripeControlUrl": seed.control_url(ports),
+        "stripeControlUrl": f"{ports.stripe_url}{CONTROL_PATH}",
         "stripeWebhookUrl": seeded["stripeWebhookUrl"],
         "stripeWebhookSecret": seeded["stripeWebhookSecret"],
         "mailboxUrl": f"{ports.aws_url}/_ministack/ses/messages",
@@ -164,7 +168,7 @@ def _own_environment() -> dict[str, str]:
 
 def start_sandbox(ports: Ports) -> None:
     command = [sys.executable, "-m", "local.stripe_sandbox", "--port", str(ports.stripe)]
-    command += ["--state-file", str(STATE / "stripe.json")]
+    command += ["--state-file", str(STATE / "stripe.sqlite3")]
     processes.start("stripe", command, _own_environment())
     processes.await_port("stripe", ports.stripe)
 
@@ -179,6 +183,48 @@ def start_proxy(ports: Ports, api_id: str) -> None:
 def start_watcher(ports: Ports) -> None:
     command = [sys.executable, "-m", "local.watch", "--aws", ports.aws_url]
     processes.start("watch", command, _own_environment())
+
+
+def seed(ports: Ports) -> dict[str, str]:
+    """Organizations, keys and endpoints, made by the product's code on the layers' packages."""
+    folders = [ROOT / "layers" / "paylink", layer_packages(ROOT / "layers" / "dependencies")]
+    environment = {
+        **_own_environment(),
+        **ADMINISTRATOR,
+        "AWS_ENDPOINT_URL": ports.aws_url,
+        "PYTHONPATH": os.pathsep.join(str(folder) for folder in folders if folder),
+    }
+    output = STATE / "seed.out"
+    command = [sys.executable, "-m", "local.seed", "--api", ports.api_url]
+    command += ["--stripe", ports.stripe_url, "--output", str(output)]
+    result = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+    if result.returncode:
+        raise LocalStackError(f"the stack could not be filled.\n{result.stderr[-3000:].strip()}")
+    seeded: dict[str, str] = read_json(output)
+    output.unlink()
+    return seeded
+
+
+def first_payment(ports: Ports, api_key: str) -> dict[str, str]:
+    """Makes a link as any caller would."""
+    body = {"amount": 4900, "currency": "eur", "description": "Consulting, one hour"}
+    call = urllib.request.Request(
+        f"{ports.api_url}/payments",
+        json.dumps(body).encode(),
+        {"x-api-key": api_key, "content-type": "application/json"},
+    )
+    try:
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with opener.open(call, timeout=60) as answer:
+            payment: dict[str, str] = json.loads(answer.read())["data"]
+            return payment
+    except urllib.error.HTTPError as error:
+        text = error.read().decode(errors="replace")
+        raise LocalStackError(
+            f"POST /payments answered {error.code}: {text}\n{processes.tail('aws')}"
+        ) from error
 
 
 def summary(stack: dict[str, str]) -> str:

@@ -116,10 +116,10 @@ def main() -> None:
 
     def timed(what: str, job: object, *arguments: object) -> None:
         started = time.monotonic()
-        if job(*arguments):  # type: ignore[operator]
-            print(f"  {what}: made in {time.monotonic() - started:.0f} s", flush=True)
-        else:
-            print(f"  {what}: there", flush=True)
+        made = job(*arguments)  # type: ignore[operator]
+        how = f"made in {time.monotonic() - started:.0f} s" if made else "there"
+        sys.stdout.write(f"  {what}: {how}\n")  # in one piece: two threads write
+        sys.stdout.flush()
 
     print(f"Python {platform.python_version()}, environments and layers", flush=True)
     with ThreadPoolExecutor(2) as pool:

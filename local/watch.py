@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import importlib.util
+import stat
 import time
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,8 @@ def snapshot(folder: Path) -> dict[Path, tuple[int, int]]:
             continue
         with contextlib.suppress(FileNotFoundError):
             status = file.stat()
-            found[file] = (status.st_mtime_ns, status.st_size)
+            if stat.S_ISREG(status.st_mode):
+                found[file] = (status.st_mtime_ns, status.st_size)
     return found
 
 

@@ -1,0 +1,166 @@
+"""Fills a fresh local stack: two organizations, their Stripe accounts, webhook endpoints and keys.
+
+A process of its own (`python -m local.seed`), because it runs the product's own code: the
+operator's command, on the packages of the layers. Keys are shown only once, so they are kept in
+.local/seed.json for the next start, and made anew if the stack no longer takes them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import json
+import os
+import sys
+import urllib.error
+import urllib.parse
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+from stripe import api_version
+
+from local.settings import STACK_NAME, STATE, LocalStackError, read_json, write_json
+from paylink import cli
+from paylink.adapters.stripe.webhook import EVENT_TYPES
+
+SEED_FILE = STATE / "seed.json"
+
+# Stripe accounts of the sandbox are read off the key: sk_test_<account>_<anything>.
+SELLERS: list[dict[str, Any]] = [
+    {
+        "name": "Example Studio GmbH",
+        "account": "examplestudio",
+        "modes": ["sandbox", "live"],
+        "details": {
+            "--line1": "Lindenstraße 12",
+            "--postal-code": "10969",
+            "--city": "Berlin",
+            "--country": "DE",
+            "--tax-id": "DE123456789",
+            "--email": "billing@example.com",
+            "--website": "https://example.com",
+            "--time-zone": "Europe/Berlin",
+        },
+    },
+    {
+        "name": "Another Company Ltd",
+        "account": "anothercompany",
+        "modes": ["sandbox"],
+        "details": {
+            "--line1": "1 Example Street",
+            "--city": "Dublin",
+            "--country": "IE",
+            "--time-zone": "Europe/Dublin",
+        },
+    },
+]
+
+
+def operator(*arguments: str) -> dict[str, Any]:
+    """Runs the operator's command and returns what it prints."""
+    output, errors = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(output), contextlib.redirect_stderr(errors):
+        status = cli.main(["--stack", STACK_NAME, *arguments])
+    if status:
+        raise LocalStackError(f"paylink {' '.join(arguments[:2])}: {errors.getvalue().strip()}")
+    result: dict[str, Any] = json.loads(output.getvalue())
+    return result
+
+
+def request(url: str, headers: dict[str, str], form: list[tuple[str, str]] | None = None) -> Any:
+    """The JSON answer of a GET, or of a POST with a form; HTTPError for what isn't 2xx."""
+    body = urllib.parse.urlencode(form).encode() if form is not None else None
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with opener.open(urllib.request.Request(url, body, headers), timeout=60) as answer:
+        return json.loads(answer.read())
+
+
+class Seeder:
+    def __init__(self, api_url: str, stripe_url: str) -> None:
+        self._api_url = api_url
+        self._stripe_url = stripe_url
+
+    def seeded(self) -> dict[str, Any]:
+        """What is there already if it still works, else all of it made anew."""
+        known = read_json(SEED_FILE)
+        if known and known["stripeWebhookUrl"].startswith(self._api_url) and self._works(known):
+            return dict(known)
+        first, second = (self._organization(seller) for seller in SELLERS)
+        seed = {
+            "organizationId": first["id"],
+            "otherOrganizationId": second["id"],
+            "apiKey": first["keys"]["sandbox"],
+            "liveApiKey": first["keys"]["live"],
+            "otherApiKey": second["keys"]["sandbox"],
+            "stripeWebhookUrl": first["endpoints"]["sandbox"]["url"],
+            "stripeWebhookSecret": first["endpoints"]["sandbox"]["secret"],
+            "stripeKeys": [*first["stripe"].values(), *second["stripe"].values()],
+        }
+        write_json(SEED_FILE, seed)
+        return seed
+
+    def _works(self, seed: dict[str, Any]) -> bool:
+        """Whether both the deployed stack and the Stripe sandbox still know of it."""
+        try:
+            for key in seed["stripeKeys"]:
+                authorized = {"authorization": f"Bearer {key}"}
+                if not request(f"{self._stripe_url}/v1/webhook_endpoints", authorized)["data"]:
+                    return False
+            operator("organizations", "show", seed["organizationId"])
+            request(f"{self._api_url}/payments/pay_none", {"x-api-key": seed["apiKey"]})
+        except urllib.error.HTTPError as error:
+            return error.code == 404
+        except (OSError, ValueError, LocalStackError):
+            return False
+        return True
+
+    def _organization(self, seller: dict[str, Any]) -> dict[str, Any]:
+        details = [part for pair in seller["details"].items() for part in pair]
+        organization = operator("organizations", "create", "--name", seller["name"], *details)["id"]
+        keys, stripe, endpoints = {}, {}, {}
+        for mode in seller["modes"]:
+            kind = "live" if mode == "live" else "test"
+            stripe[mode] = f"sk_{kind}_{seller['account']}_local"
+            endpoints[mode] = self._endpoint(organization, mode, stripe[mode])
+            os.environ[cli.STRIPE_SECRET_KEY] = stripe[mode]
+            os.environ[cli.STRIPE_WEBHOOK_SECRETS] = endpoints[mode]["secret"]
+            operator("stripe", "set", organization, "--mode", mode)
+            keys[mode] = operator("keys", "create", organization, "--mode", mode)["apiKey"]
+        return {"id": organization, "keys": keys, "stripe": stripe, "endpoints": endpoints}
+
+    def _endpoint(self, organization: str, mode: str, key: str) -> dict[str, str]:
+        """Makes the account's webhook endpoint; those of an earlier stack are deleted."""
+        endpoints = f"{self._stripe_url}/v1/webhook_endpoints"
+        authorized = {"authorization": f"Bearer {key}"}
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        for old in request(endpoints, authorized)["data"]:
+            opener.open(
+                urllib.request.Request(
+                    f"{endpoints}/{old['id']}", None, authorized, method="DELETE"
+                )
+            ).close()
+        url = f"{self._api_url}/stripe/webhook/{organization}/{mode}"
+        form = [("url", url), ("api_version", str(api_version))]
+        form += [("enabled_events[]", kind) for kind in sorted(EVENT_TYPES)]
+        return {"url": url, "secret": request(endpoints, authorized, form)["secret"]}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--api", required=True)
+    parser.add_argument("--stripe", required=True)
+    parser.add_argument("--output", required=True, type=Path)
+    arguments = parser.parse_args()
+    try:
+        seed = Seeder(arguments.api, arguments.stripe).seeded()
+    except urllib.error.HTTPError as error:
+        sys.exit(f"{error.url}: {error} {error.read().decode(errors='replace')[:500]}")
+    except LocalStackError as error:
+        sys.exit(str(error))
+    write_json(arguments.output, seed)
+
+
+if __name__ == "__main__":
+    main()
