@@ -56,5 +56,4 @@ def _detail(event: DomainEvent) -> str:
             "data": event.data,
         },
         ensure_ascii=False,
-        default=int,  # numbers come back from the table as decimals; all of ours are whole
     )

@@ -107,8 +107,8 @@ def create_payment(
 ) -> Answer:
     """Creates a link, or answers as before if this request was answered before.
 
-    Raises ValidationError, CustomerNotFoundError, the idempotency conflicts, ProviderRejectedError (nothing is kept
-    then) and ProviderUnavailableError (retry with the same key).
+    Raises ValidationError, CustomerNotFoundError, the idempotency conflicts, ProviderRejectedError
+    (nothing is kept then) and ProviderUnavailableError (retry with the same key).
     """
     now = ports.clock()
     record = request.record(requester.organization.id, requester.mode, now) if request else None

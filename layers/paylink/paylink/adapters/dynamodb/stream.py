@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from paylink.adapters.dynamodb.table import decode, events_of
+from paylink.adapters.dynamodb.table import events_of
+from paylink.domain.events import DomainEvent
 from paylink.services.dispatch_events import StreamRecord
 
 
@@ -16,8 +17,10 @@ def stream_record(record: Mapping[str, Any]) -> StreamRecord:
     announced before.
     """
     change = record["dynamodb"]
-    new = decode({"outbox": change.get("NewImage", {}).get("outbox", {"L": []})})["outbox"]
-    old = decode({"outbox": change.get("OldImage", {}).get("outbox", {"L": []})})["outbox"]
-    known = {event["id"] for event in old}
-    fresh = [event for event in new if event["id"] not in known]
-    return StreamRecord(change["SequenceNumber"], events_of(fresh))
+    known = {event.id for event in _announced(change.get("OldImage"))}
+    fresh = tuple(e for e in _announced(change.get("NewImage")) if e.id not in known)
+    return StreamRecord(change["SequenceNumber"], fresh)
+
+
+def _announced(image: Mapping[str, Any] | None) -> tuple[DomainEvent, ...]:
+    return events_of(image["outbox"]["S"]) if image and "outbox" in image else ()
