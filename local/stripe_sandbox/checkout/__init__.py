@@ -1,0 +1,1 @@
+"""The hosted checkout page: what the buyer sees, fills in and sends."""
