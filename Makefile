@@ -25,8 +25,8 @@ run: _python ## Start it and make a first payment link (PORT=8200 STRIPE_PORT=82
 	@$(LOCAL) up
 
 .PHONY: stop
-stop: ## End it; its data stays
-	@if [ -x .venv-local/bin/python ]; then $(LOCAL) down; else echo "The local stack is not running"; fi
+stop: _python ## End it; its data stays
+	@$(PYTHON) -m local down
 
 .PHONY: reset
 reset: stop ## End it and forget its data

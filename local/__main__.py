@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import base64
 import contextlib
+import hashlib
+import hmac
 import json
 import os
 import subprocess
@@ -31,7 +33,7 @@ from local.settings import (
     write_json,
 )
 
-CONTROL_PATH = "/_sandbox"
+CONTROL_PATH = "/_control"
 SERVICES = ("aws", "stripe", "api", "watch")
 
 
@@ -62,7 +64,9 @@ def up() -> None:
         write_json(STATE / "ports.json", vars(ports))
     try:
         _bring_up(ports, running=bool(running))
-    except BaseException:
+    except BaseException as error:
+        if not isinstance(error, (LocalStackError, KeyboardInterrupt)):
+            print(processes.tail("aws"), file=sys.stderr)
         STACK_FILE.unlink(missing_ok=True)
         processes.stop()
         raise
@@ -110,6 +114,7 @@ def _bring_up(ports: Ports, *, running: bool) -> None:
         # Beyond what tests need, for `make invoke` and for the curious.
         "stackName": STACK_NAME,
         "region": ADMINISTRATOR["AWS_REGION"],
+        "deploymentId": deployment["deploymentId"],
         "paymentId": payment["id"],
         "otherOrganizationId": seeded["otherOrganizationId"],
     }
@@ -266,13 +271,22 @@ def _running_stack() -> dict[str, str]:
     return stack
 
 
-def sample_values(stack: dict[str, str]) -> dict[str, str]:
-    """What stands in events/*.json for things that each stack has its own of."""
-    return {
+def with_values_of(stack: dict[str, str], event: str) -> str:
+    """The event with this stack's own ids, key and signature for those that only stand for them."""
+    for sample, value in {
         "ck_sandbox_example": stack["apiKey"],
         "org_example": stack["organizationId"],
         "pay_example": stack["paymentId"],
-    }
+        "deployment_example": stack["deploymentId"],
+    }.items():
+        event = event.replace(sample, value)
+    parsed = json.loads(event)
+    if "signature_example" in event:
+        signed = f"{int(time.time())}.{parsed['body']}".encode()
+        digest = hmac.new(stack["stripeWebhookSecret"].encode(), signed, hashlib.sha256)
+        signature = f"t={signed.partition(b'.')[0].decode()},v1={digest.hexdigest()}"
+        event = event.replace("signature_example", signature)
+    return event
 
 
 def invoke(function: str, event_file: Path) -> None:
@@ -282,10 +296,7 @@ def invoke(function: str, event_file: Path) -> None:
     if function not in known:
         raise LocalStackError(f"no function {function!r}; there are: {', '.join(sorted(known))}")
     try:
-        text = event_file.read_text()
-        for sample, value in sample_values(stack).items():
-            text = text.replace(sample, value)
-        json.loads(text)
+        text = with_values_of(stack, event_file.read_text())
     except (OSError, ValueError) as error:
         raise LocalStackError(f"{event_file}: {error}") from error
     answer = client("lambda", stack["awsEndpointUrl"]).invoke(

@@ -17,6 +17,8 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from local import template as cloudformation
 from local.bootstrap import layer_packages
 from local.settings import (
@@ -113,13 +115,17 @@ def deploy(ports: Ports, *, stripe_api_base: str) -> dict[str, str]:
     for key, content in artifacts.items():
         s3.put_object(Bucket=ARTIFACTS, Key=key, Body=content)
     s3.put_object(Bucket=ARTIFACTS, Key="template.json", Body=body.encode())
-    (stacks.update_stack if existing else stacks.create_stack)(
-        StackName=STACK_NAME,
-        TemplateURL=f"{ports.aws_url}/{ARTIFACTS}/template.json",
-        Parameters=[{"ParameterKey": k, "ParameterValue": v} for k, v in parameters.items()],
-        Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
-        Tags=[{"Key": "made-from", "Value": wanted}],
-    )
+    try:
+        (stacks.update_stack if existing else stacks.create_stack)(
+            StackName=STACK_NAME,
+            TemplateURL=f"{ports.aws_url}/{ARTIFACTS}/template.json",
+            Parameters=[{"ParameterKey": k, "ParameterValue": v} for k, v in parameters.items()],
+            Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
+            Tags=[{"Key": "made-from", "Value": wanted}],
+        )
+    except ClientError as error:
+        if "No updates" not in str(error):
+            raise LocalStackError(f"the template could not be deployed: {error}") from error
     outputs = _await(stacks)
     physical = {
         resource["LogicalResourceId"]: resource["PhysicalResourceId"]
@@ -128,12 +134,14 @@ def deploy(ports: Ports, *, stripe_api_base: str) -> dict[str, str]:
     processed = stacks.get_template(StackName=STACK_NAME, TemplateStage="Processed")["TemplateBody"]
     if isinstance(processed, str):
         processed = json.loads(processed)
-    make_routes(client("apigatewayv2", ports.aws_url), client("lambda", ports.aws_url), processed,
-                physical)  # fmt: skip
+    functions = client("lambda", ports.aws_url)
+    make_routes(client("apigatewayv2", ports.aws_url), functions, processed, physical)
+    settings = functions.get_function_configuration(FunctionName=physical[next(iter(sources))])
     write_json(
         DEPLOYMENT_FILE,
         {
             "apiId": physical["Api"],
+            "deploymentId": settings["Environment"]["Variables"]["DEPLOYMENT_ID"],
             "functions": {physical[name]: folder for name, folder in sources.items()},
         },
     )
