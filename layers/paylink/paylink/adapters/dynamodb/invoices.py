@@ -51,9 +51,9 @@ class DynamoInvoices:
                 *_series_key(invoice.organization_id, invoice.mode, year),
                 "SET taken = :number, organization_id = :organization, #mode = :mode,"
                 " #schema = :schema",
-                {
+                ({":before": sequence - 1} if sequence > 1 else {})
+                | {
                     ":number": sequence,
-                    ":before": sequence - 1,
                     ":organization": invoice.organization_id,
                     ":mode": invoice.mode,
                     ":schema": SCHEMA,
