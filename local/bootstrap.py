@@ -19,7 +19,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-STATE = ROOT / ".local"
+# A second stack beside the first, as the tests start it, keeps its state somewhere else.
+STATE = Path(os.environ.get("PAYLINK_LOCAL_STATE") or ROOT / ".local").resolve()
+BUILDS = ROOT / ".local" / "build"
 SUPPORTED = ((3, 11), (3, 13))
 
 
@@ -106,12 +108,12 @@ def layer_packages(source: Path) -> Path | None:
     requirements = source / "requirements.txt"
     if not requirements.exists():
         return None
-    return STATE / "build" / f"{source.name}-{_hash(requirements)}"
+    return BUILDS / f"{source.name}-{_hash(requirements)}"
 
 
 def main() -> None:
     check_python()
-    STATE.mkdir(exist_ok=True)
+    STATE.mkdir(parents=True, exist_ok=True)
     needed = ROOT / "requirements"
     local = [needed / "local.txt", *([s] if (s := needed / "sandbox.txt").exists() else [])]
     layers = [file.parent for file in sorted((ROOT / "layers").glob("*/requirements.txt"))]
