@@ -257,6 +257,32 @@ def test_many_lines_run_over_pages_that_are_all_numbered_and_headed() -> None:
     assert all(f"Item {n} " in joined for n in range(40))
 
 
+def test_amounts_stand_beside_the_first_line_of_a_description_that_runs_over_pages() -> None:
+    first, second, *_ = read(invoice_of("\U00013000" * 500)).pages
+    assert "1 €1,200.00 €1,200.00" in " ".join(first.extract_text().split())
+    assert "€1,200.00 €1,200.00" not in " ".join(second.extract_text().split())
+
+
+def test_an_amount_too_wide_for_its_column_is_set_smaller() -> None:
+    sizes: dict[str, float] = {}
+
+    def note(text: str, _cm: object, _tm: object, _font: object, size: float) -> None:
+        sizes[text.strip()] = size
+
+    huge = invoice_of(subtotal=999_999_999_999, tax=0, currency="idr")
+    read(huge).pages[0].extract_text(visitor_text=note)
+    beside = [size for text, size in sizes.items() if text.startswith("IDR")]
+    assert min(beside) < sizes["Support plan"]
+
+
+def test_decomposed_letters_are_composed() -> None:
+    assert "Café" in text_of(invoice_of("Cafe\u0301"))
+
+
+def test_a_lone_surrogate_is_a_replacement_character() -> None:
+    assert "a\ufffdb" in text_of(invoice_of("a\ud800b"))
+
+
 def test_reverse_charge_is_noted_with_both_tax_ids() -> None:
     lines = (TaxLine("VAT", "0", 120_000, 0, "reverse_charge"),)
     text = words_of(invoice_of(tax=0, tax_lines=lines))

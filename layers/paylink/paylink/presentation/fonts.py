@@ -31,6 +31,7 @@ from fontTools.pens.ttGlyphPen import TTGlyphPen  # type: ignore[import-untyped]
 from fontTools.subset import Options, Subsetter  # type: ignore[import-untyped]
 from fontTools.ttLib import TTFont, newTable  # type: ignore[import-untyped]
 from fpdf import FPDF
+from fpdf.fonts import TTFFont
 
 # It warns of every table that it leaves out of a subset.
 logging.getLogger("fontTools.subset").setLevel(logging.ERROR)
@@ -115,7 +116,12 @@ class Typeface:
                     pdf.add_font(font.family, style, embedded, unicode_range=sorted(characters))
             fallbacks = [font.family for font in self._ranges if font is not _NOTO_SANS]
             pdf.set_fallback_fonts(fallbacks, exact_match=False)
-            yield
+            try:
+                yield
+            finally:
+                for added in pdf.fonts.values():
+                    if isinstance(added, TTFFont):
+                        added.close()
 
 
 def _write_truetype(source: Path, face: int, characters: set[int], target: Path) -> None:

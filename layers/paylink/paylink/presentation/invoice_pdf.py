@@ -11,7 +11,7 @@ import unicodedata
 from collections.abc import Callable
 from datetime import UTC
 from functools import partial
-from typing import Final
+from typing import Final, cast
 
 from babel import Locale
 from fpdf import FPDF, ViewerPreferences
@@ -354,8 +354,8 @@ class _Document(FPDF):
 
     def _lines(self, printed: str, width: float) -> list[str]:
         """The lines it wraps to, at least one."""
-        wrapped = self.multi_cell(width, _LINE, printed, dry_run=True, output="LINES")
-        return wrapped if isinstance(wrapped, list) and wrapped else [""]
+        lines = self.multi_cell(width, _LINE, printed, dry_run=True, output="LINES")
+        return cast(list[str], lines)
 
     def _set_direction(self, printed: str) -> None:
         """Left to right or the other way, by the first letter that has a direction."""
