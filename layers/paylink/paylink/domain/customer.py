@@ -68,6 +68,6 @@ class Buyer:
             customer,
             email=customer.email or self.email,
             full_name=customer.full_name or self.name,
-            address=customer.address or self.address,
+            address=customer.address or (self.address if self.address != Address() else None),
             tax_ids=customer.tax_ids or self.tax_ids,
         )

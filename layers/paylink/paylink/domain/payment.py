@@ -215,8 +215,9 @@ class Payment:
 
     def with_session(self, session: CheckoutSession) -> Payment:
         """The payment with this generation of its checkout added, or replaced."""
-        others = tuple(s for s in self.sessions if s.generation != session.generation)
-        return replace(self, sessions=(*others, session))
+        others = (s for s in self.sessions if s.generation != session.generation)
+        ordered = sorted((*others, session), key=lambda s: s.generation)
+        return replace(self, sessions=tuple(ordered))
 
 
 @dataclass(frozen=True)
@@ -304,10 +305,12 @@ def observe(payment: Payment, state: CheckoutState, now: datetime, cause: str) -
     if _paid_again(payment, state):
         return _received_twice(ended, state, now)
     target = TRANSITIONS[payment.status].get(state.outcome)
-    attempt_id = state.attempt.id if state.attempt else None
-    only_current_counts = state.outcome in {"failed", "requires_action"}
+    known_attempt = (state.attempt.id if state.attempt else None) == payment.last_attempt_id
+    # A debit fails under the charge that was processing, which an older checkout may have made.
+    awaited = payment.status == "processing" and known_attempt
+    only_current_counts = state.outcome in {"failed", "requires_action"} and not awaited
     stale = only_current_counts and session is not payment.current_session
-    repeated = state.outcome == "failed" and attempt_id == payment.last_attempt_id
+    repeated = state.outcome == payment.status == "failed" and known_attempt
     if target is None or stale or repeated:
         return None if ended is payment else Change(payment, ended)
     return _move(ended, target, state, now, cause)
