@@ -1,0 +1,674 @@
+"""The ports in memory: what the services see of the world, without the world.
+
+Everything that one table keeps is one `Memory`; the repositories are views of it, made as their
+DynamoDB counterparts are made of a table, so that one contract test can run against both. The
+provider models a hosted checkout as far as money can tell: it replays by idempotency key, refuses
+what isn't open, and fails when told to.
+"""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
+
+from paylink.domain.api_key import ApiKey
+from paylink.domain.customer import Buyer, Customer, PaymentMethod
+from paylink.domain.errors import ProviderRejectedError, ProviderUnavailableError
+from paylink.domain.events import DomainEvent
+from paylink.domain.invoice import Invoice
+from paylink.domain.organization import Address, Mode, Organization, ProviderCredentials
+from paylink.domain.payment import (
+    PAYABLE,
+    Attempt,
+    CheckoutSession,
+    CheckoutState,
+    Outcome,
+    Payment,
+    TaxLine,
+    Transaction,
+)
+from paylink.ports import (
+    Commit,
+    IdempotencyRecord,
+    KeyInUseError,
+    SessionNotOpenError,
+    VersionConflictError,
+)
+
+START = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
+
+
+class FakeClock:
+    """The present moment, moved by hand."""
+
+    def __init__(self, now: datetime = START) -> None:
+        self.now = now
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def advance(self, **parts: float) -> datetime:
+        self.now += timedelta(**parts)
+        return self.now
+
+
+@dataclass
+class Vaulted:
+    """One payment method as kept: once, under every id that the provider gave it."""
+
+    method: PaymentMethod
+    provider_ids: set[str] = field(default_factory=set)
+
+
+class Memory:
+    """What the table holds. Every write is one step under one lock, all of it or nothing."""
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self.payments: dict[str, Payment] = {}
+        self.transactions: dict[str, Transaction] = {}
+        self.customers: dict[tuple[str, str, str], Customer] = {}
+        self.external_ids: dict[tuple[str, str, str], str] = {}
+        self.methods: dict[tuple[str, str, str], dict[str, Vaulted]] = defaultdict(dict)
+        self.intents: dict[tuple[str, str, str], str] = {}
+        self.records: dict[tuple[str, str, str], IdempotencyRecord] = {}
+        self.organizations: dict[str, Organization] = {}
+        self.api_keys: dict[str, ApiKey] = {}
+        self.invoices: dict[str, Invoice] = {}
+        self.numbers: dict[tuple[str, str, int], int] = {}
+        self.events: list[DomainEvent] = []
+        """Every event that was written, in the order of the writes."""
+
+    def events_about(self, payment_id: str) -> list[DomainEvent]:
+        return [event for event in self.events if event.data.get("paymentId") == payment_id]
+
+
+def _record_key(record: IdempotencyRecord) -> tuple[str, str, str]:
+    return record.organization_id, record.mode, record.key
+
+
+def _still_good(record: IdempotencyRecord | None, now: datetime) -> bool:
+    """A record past its time counts as gone; the table compares whole seconds."""
+    return record is not None and int(record.expires_at.timestamp()) > int(now.timestamp())
+
+
+class MemoryPayments:
+    """Fulfils `paylink.ports.PaymentRepository`."""
+
+    def __init__(self, memory: Memory) -> None:
+        self._memory = memory
+        self.interruptions: list[Callable[[Commit], None]] = []
+        """Run once each, in order, before a commit: rivals that get in first, or crashes."""
+
+    def add(self, payment: Payment, record: IdempotencyRecord | None) -> None:
+        memory = self._memory
+        with memory.lock:
+            if record is not None:
+                found = memory.records.get(_record_key(record))
+                if found is not None and _still_good(found, payment.created_at):
+                    raise KeyInUseError(found)
+            assert payment.id not in memory.payments
+            memory.payments[payment.id] = payment
+            if record is not None:
+                memory.records[_record_key(record)] = record
+
+    def remove(self, payment: Payment, record: IdempotencyRecord | None) -> None:
+        memory = self._memory
+        with memory.lock:
+            stored = memory.payments.get(payment.id)
+            if stored is None or stored.version != payment.version:
+                raise VersionConflictError
+            if record is not None:
+                found = memory.records.get(_record_key(record))
+                if found is None or found.payment_id != payment.id:
+                    raise VersionConflictError
+                del memory.records[_record_key(record)]
+            del memory.payments[payment.id]
+
+    def get(self, payment_id: str) -> Payment | None:
+        with self._memory.lock:
+            return self._memory.payments.get(payment_id)
+
+    def commit(self, commit: Commit) -> Payment:
+        if self.interruptions:
+            self.interruptions.pop(0)(commit)
+        memory = self._memory
+        with memory.lock:
+            stored = memory.payments.get(commit.payment.id)
+            if stored is None or stored.version != commit.payment.version:
+                raise VersionConflictError
+            if commit.answered is not None:
+                found = memory.records.get(_record_key(commit.answered))
+                if found is None or found.payment_id != commit.payment.id or found.response:
+                    raise VersionConflictError
+                memory.records[_record_key(commit.answered)] = commit.answered
+            payment = replace(commit.payment, version=commit.payment.version + 1)
+            memory.payments[payment.id] = payment
+            memory.events += commit.events
+            if commit.transaction is not None:
+                memory.transactions[commit.transaction.id] = commit.transaction
+            if commit.customer is not None:
+                self._fill(commit.customer)
+                if commit.payment_method is not None:
+                    self._vault(commit.customer, commit.payment_method)
+            if commit.payment_intent_id is not None:
+                key = (payment.organization_id, payment.mode, commit.payment_intent_id)
+                memory.intents[key] = payment.id
+            return payment
+
+    def id_of_payment_intent(self, organization_id: str, mode: Mode, intent_id: str) -> str | None:
+        with self._memory.lock:
+            return self._memory.intents.get((organization_id, mode, intent_id))
+
+    def due(self, now: datetime) -> Iterator[str]:
+        with self._memory.lock:
+            due = [
+                (payment.expires_at, payment.id)
+                for payment in self._memory.payments.values()
+                if payment.kind == "link"
+                and payment.status in PAYABLE
+                and payment.expires_at is not None
+                and payment.expires_at <= now
+            ]
+        yield from (payment_id for _, payment_id in sorted(due))
+
+    def _fill(self, customer: Customer) -> None:
+        key = (customer.organization_id, customer.mode, customer.id)
+        known = self._memory.customers.get(key)
+        if known is not None:
+            customer = replace(
+                known,
+                updated_at=customer.updated_at,
+                email=known.email or customer.email,
+                full_name=known.full_name or customer.full_name,
+                address=known.address or customer.address,
+                tax_ids=known.tax_ids or customer.tax_ids,
+                provider_customer_id=known.provider_customer_id or customer.provider_customer_id,
+                default_payment_method=customer.default_payment_method
+                or known.default_payment_method,
+            )
+        self._memory.customers[key] = customer
+
+    def _vault(self, customer: Customer, method: PaymentMethod) -> None:
+        methods = self._memory.methods[customer.organization_id, customer.mode, customer.id]
+        vaulted = methods.setdefault(method.key, Vaulted(method))
+        vaulted.method = method
+        vaulted.provider_ids.add(method.provider_id)
+
+
+class MemoryIdempotency:
+    """Fulfils `paylink.ports.IdempotencyRepository`."""
+
+    def __init__(self, memory: Memory) -> None:
+        self._memory = memory
+
+    def put_answered(self, record: IdempotencyRecord, now: datetime) -> None:
+        with self._memory.lock:
+            found = self._memory.records.get(_record_key(record))
+            if found is not None and _still_good(found, now):
+                raise KeyInUseError(found)
+            self._memory.records[_record_key(record)] = record
+
+    def take_over(self, old: IdempotencyRecord, new: IdempotencyRecord) -> bool:
+        with self._memory.lock:
+            if not self._held(old):
+                return False
+            self._memory.records[_record_key(new)] = new
+            return True
+
+    def release(self, record: IdempotencyRecord, now: datetime) -> None:
+        with self._memory.lock:
+            if self._held(record):
+                key = _record_key(record)
+                self._memory.records[key] = replace(self._memory.records[key], lease_until=now)
+
+    def _held(self, record: IdempotencyRecord) -> bool:
+        found = self._memory.records.get(_record_key(record))
+        return (
+            found is not None and found.response is None and found.lease_until == record.lease_until
+        )
+
+
+class MemoryCustomers:
+    """Fulfils `paylink.ports.CustomerRepository`."""
+
+    def __init__(self, memory: Memory) -> None:
+        self._memory = memory
+
+    def find(self, organization_id: str, mode: Mode, reference: str) -> Customer | None:
+        with self._memory.lock:
+            customer_id: str | None = reference
+            if not reference.startswith("cus_"):
+                customer_id = self._memory.external_ids.get((organization_id, mode, reference))
+            return self._memory.customers.get((organization_id, mode, customer_id or ""))
+
+    def put(self, customer: Customer) -> None:
+        with self._memory.lock:
+            owner = (customer.organization_id, customer.mode)
+            self._memory.customers[*owner, customer.id] = customer
+            if customer.external_id is not None:
+                self._memory.external_ids[*owner, customer.external_id] = customer.id
+
+
+class MemoryOrganizations:
+    """Fulfils `paylink.ports.OrganizationRepository`."""
+
+    def __init__(self, memory: Memory) -> None:
+        self._memory = memory
+
+    def get(self, organization_id: str) -> Organization | None:
+        return self._memory.organizations.get(organization_id)
+
+    def put(self, organization: Organization) -> None:
+        self._memory.organizations[organization.id] = organization
+
+
+class MemoryApiKeys:
+    """Fulfils `paylink.ports.ApiKeyRepository`; counts how often it is asked."""
+
+    def __init__(self, memory: Memory) -> None:
+        self._memory = memory
+        self.reads = 0
+
+    def get(self, key_id: str) -> ApiKey | None:
+        self.reads += 1
+        return self._memory.api_keys.get(key_id)
+
+    def put(self, key: ApiKey) -> None:
+        self._memory.api_keys[key.id] = key
+
+    def delete(self, key_id: str) -> None:
+        del self._memory.api_keys[key_id]
+
+
+class MemoryInvoices:
+    """Fulfils `paylink.ports.InvoiceRepository`."""
+
+    def __init__(self, memory: Memory) -> None:
+        self._memory = memory
+
+    def get(self, invoice_id: str) -> Invoice | None:
+        with self._memory.lock:
+            return self._memory.invoices.get(invoice_id)
+
+    def next_sequence(self, organization_id: str, mode: Mode, year: int) -> int:
+        with self._memory.lock:
+            return self._memory.numbers.get((organization_id, mode, year), 0) + 1
+
+    def add(
+        self, invoice: Invoice, year: int, sequence: int, events: Sequence[DomainEvent]
+    ) -> None:
+        memory = self._memory
+        series = (invoice.organization_id, invoice.mode, year)
+        with memory.lock:
+            payment = memory.payments.get(invoice.payment_id)
+            if (
+                invoice.id in memory.invoices
+                or memory.numbers.get(series, 0) != sequence - 1
+                or payment is None
+                or payment.status != "succeeded"
+                or payment.invoice_id is not None
+            ):
+                raise VersionConflictError
+            memory.invoices[invoice.id] = invoice
+            memory.numbers[series] = sequence
+            memory.payments[payment.id] = replace(
+                payment, invoice_id=invoice.id, version=payment.version + 1
+            )
+            memory.events += events
+
+    def set_document(self, invoice: Invoice, document_key: str) -> None:
+        with self._memory.lock:
+            known = self._memory.invoices[invoice.id]
+            self._memory.invoices[invoice.id] = replace(known, document_key=document_key)
+
+
+class FakeInvoiceStore:
+    """Fulfils `paylink.ports.InvoiceStore`."""
+
+    def __init__(self) -> None:
+        self.documents: dict[str, bytes] = {}
+        self.failures = 0
+        """How many of the next puts fail."""
+
+    def put(self, key: str, document: bytes) -> None:
+        if self.failures:
+            self.failures -= 1
+            raise ConnectionError("the bucket can't be reached")
+        self.documents.setdefault(key, document)
+
+    def temporary_url(self, key: str, file_name: str) -> str:
+        return f"https://bucket.example/{key}?name={file_name}"
+
+
+class FakeEventBus:
+    """Fulfils `paylink.ports.EventBus`; refuses the events named in ``refused``."""
+
+    def __init__(self, refused: Sequence[str] = ()) -> None:
+        self.refused = set(refused)
+        self.published: list[DomainEvent] = []
+
+    def publish(self, events: Sequence[DomainEvent]) -> list[str]:
+        self.published += [event for event in events if event.id not in self.refused]
+        return [event.id for event in events if event.id in self.refused]
+
+
+class FakeCredentials:
+    """Fulfils `paylink.ports.CredentialsStore`."""
+
+    def __init__(self, known: Mapping[tuple[str, Mode], ProviderCredentials] | None = None) -> None:
+        self.known = dict(known or {})
+
+    def get(self, organization_id: str, mode: Mode) -> ProviderCredentials | None:
+        return self.known.get((organization_id, mode))
+
+
+CARD = PaymentMethod("fp_4242", "pm_card", "card", "visa", "4242", 12, 2034, reusable=True)
+DEBIT = PaymentMethod("fp_debit", "pm_debit", "sepa_debit", None, "3000", reusable=True)
+BUYER = Buyer("buyer@example.com", "Bea Buyer", Address("Rue 1", None, "Lyon", None, "69001", "FR"))
+
+Fault = Literal["unavailable", "stored", "timeout", "rejected"]
+_SHORTEST, _LONGEST = timedelta(minutes=30), timedelta(hours=24)
+
+
+class CheckoutClosedError(Exception):
+    """The buyer tried to pay at a checkout that isn't open any more."""
+
+
+@dataclass
+class Checkout:
+    """One hosted checkout, and its money, as they stand at the provider."""
+
+    id: str
+    payment_id: str
+    amount: int
+    currency: str
+    expires_at: datetime
+    status: Literal["open", "complete", "expired"] = "open"
+    outcome: Outcome = "unpaid"
+    tax: int = 0
+    attempt: Attempt | None = None
+    intent_id: str | None = None
+    method: PaymentMethod | None = None
+    paid_at: datetime | None = None
+    buyer: Buyer = field(default_factory=Buyer)
+
+
+class FakeProvider:
+    """Fulfils `paylink.ports.PaymentProvider`, and plays the buyer at the hosted checkout."""
+
+    def __init__(self, clock: Callable[[], datetime], name: str = "acct") -> None:
+        self._clock = clock
+        self._name = name
+        self._lock = threading.RLock()
+        self._count = itertools.count(1)
+        self._answers: dict[str, tuple[Mapping[str, Any], str | None]] = {}
+        self._faults: dict[str, list[Fault]] = defaultdict(list)
+        self._interruptions: dict[str, list[Callable[[], object]]] = defaultdict(list)
+        self.checkouts: dict[str, Checkout] = {}
+        self.calls: list[tuple[str, str]] = []
+        self.tax_percent = 20
+
+    def fail(self, operation: str, *faults: Fault) -> None:
+        """The next calls of an operation fail: before anything happened (``unavailable``), with a
+        failure that is replayed for its key (``stored``), after it was done (``timeout``), or
+        because it is wrong (``rejected``)."""
+        self._faults[operation] += faults
+
+    def interrupt(self, operation: str, *actions: Callable[[], object]) -> None:
+        """What happens elsewhere just after the next calls of an operation were answered."""
+        self._interruptions[operation] += actions
+
+    # What the port asks for.
+
+    def prepare_session(
+        self, payment: Payment, customer: Customer | None, now: datetime
+    ) -> CheckoutSession:
+        latest = now + _LONGEST - timedelta(minutes=10)
+        wanted = payment.expires_at or latest
+        end = min(max(wanted, now + _SHORTEST + timedelta(minutes=1)), latest)
+        generation = len(payment.sessions) + 1
+        return CheckoutSession(
+            generation=generation,
+            idempotency_key=f"{payment.id}:{generation}",
+            request={
+                "payment_id": payment.id,
+                "amount": payment.amount_subtotal,
+                "currency": payment.currency,
+                "customer": customer.provider_customer_id if customer else None,
+                "expires_at": int(end.timestamp()),
+            },
+            expires_at=end.replace(microsecond=0),
+        )
+
+    def create_session(self, session: CheckoutSession) -> CheckoutSession:
+        fault = self._called("create_session", session.idempotency_key)
+        with self._lock:
+            if fault == "unavailable":
+                raise ProviderUnavailableError()
+            if fault == "rejected":
+                raise ProviderRejectedError(
+                    "Amount too small.", provider_code="amount_too_small", param="amount"
+                )
+            if fault == "stored":
+                self._answers[session.idempotency_key] = (session.request, None)
+            checkout = self._answered(session)
+        if fault == "timeout":
+            raise ProviderUnavailableError()
+        self._answered_to("create_session")
+        return replace(
+            session,
+            request={},
+            id=checkout.id,
+            url=f"https://checkout.example/{checkout.id}#fid",
+            expires_at=checkout.expires_at,
+        )
+
+    def fetch_checkout(self, session_id: str) -> CheckoutState:
+        self._called("fetch_checkout", session_id, raises=True)
+        with self._lock:
+            checkout = self._checkout(session_id)
+            rate = f"{self.tax_percent}"
+            line = TaxLine("VAT", rate, checkout.amount, checkout.tax, "standard_rated")
+            state = CheckoutState(
+                session_id=checkout.id,
+                session_status=checkout.status,
+                outcome=checkout.outcome,
+                currency=checkout.currency,
+                amount_subtotal=checkout.amount,
+                tax_amount=checkout.tax,
+                amount_total=checkout.amount + checkout.tax,
+                tax_status="final" if checkout.tax else "pending",
+                tax_lines=(line,) if checkout.tax else (),
+                payment_intent_id=checkout.intent_id,
+                provider_customer_id=f"cus_{self._name}",
+                attempt=checkout.attempt,
+                buyer=checkout.buyer,
+                paid_at=checkout.paid_at,
+            )
+        self._answered_to("fetch_checkout")
+        return state
+
+    def expire_session(self, session_id: str) -> None:
+        fault = self._called("expire_session", session_id)
+        if fault in {"unavailable", "stored"}:
+            raise ProviderUnavailableError()
+        with self._lock:
+            checkout = self._checkout(session_id)
+            if checkout.status != "open":
+                raise SessionNotOpenError(session_id)
+            checkout.status = "expired"
+        if fault == "timeout":
+            raise ProviderUnavailableError()
+        self._answered_to("expire_session")
+
+    def session_of_payment_intent(self, intent_id: str) -> str | None:
+        self._called("session_of_payment_intent", intent_id, raises=True)
+        with self._lock:
+            found = (c.id for c in self.checkouts.values() if c.intent_id == intent_id)
+            return next(found, None)
+
+    # What the buyer and the bank do.
+
+    def pay(self, session_id: str, method: PaymentMethod = CARD, buyer: Buyer = BUYER) -> None:
+        checkout = self._confirm(session_id, buyer)
+        self._take(checkout, self._attempt("ch", method))
+
+    def decline(self, session_id: str, code: str = "card_declined") -> None:
+        checkout = self._confirm(session_id, BUYER)
+        attempt = self._attempt("ch", CARD)
+        checkout.attempt = replace(attempt, failure_code=code, failure_message="It was declined.")
+        checkout.outcome = "failed"
+
+    def ask_for_3ds(self, session_id: str) -> None:
+        checkout = self._confirm(session_id, BUYER)
+        checkout.outcome = "requires_action"
+
+    def approve_3ds(self, session_id: str) -> None:
+        checkout = self._open(session_id)
+        assert checkout.outcome == "requires_action"
+        self._take(checkout, self._attempt("ch", CARD))
+
+    def refuse_3ds(self, session_id: str) -> None:
+        checkout = self._open(session_id)
+        assert checkout.outcome == "requires_action"
+        checkout.attempt = Attempt(
+            id=f"{checkout.intent_id}:authentication:{next(self._count)}",
+            payment_method=CARD,
+            failure_code="payment_intent_authentication_failure",
+            failure_message="The buyer could not be authenticated.",
+        )
+        checkout.outcome = "failed"
+
+    def debit(self, session_id: str) -> None:
+        """Days pass until a bank's answer; the charge is there from the beginning."""
+        checkout = self._confirm(session_id, BUYER)
+        checkout.attempt = self._attempt("py", DEBIT)
+        checkout.status = "complete"
+        checkout.outcome = "processing"
+
+    def settle_debit(self, session_id: str) -> None:
+        checkout = self.checkouts[session_id]
+        assert checkout.outcome == "processing"
+        assert checkout.attempt is not None
+        self._take(checkout, checkout.attempt)
+
+    def bounce_debit(self, session_id: str) -> None:
+        """The same charge that was processing is now a failed one."""
+        checkout = self.checkouts[session_id]
+        assert checkout.outcome == "processing"
+        assert checkout.attempt is not None
+        checkout.attempt = replace(
+            checkout.attempt, failure_code="debit_not_authorized", failure_message="It bounced."
+        )
+        checkout.outcome = "failed"
+
+    def live(self, payment_id: str) -> list[str]:
+        """The checkouts at which this payment could be paid now."""
+        return [
+            checkout_id
+            for checkout_id, checkout in self.checkouts.items()
+            if checkout.payment_id == payment_id and self._checkout(checkout_id).status == "open"
+        ]
+
+    def taken(self, payment_id: str) -> int:
+        """How much money the provider took for a payment, in all its checkouts."""
+        return sum(
+            c.amount + c.tax
+            for c in self.checkouts.values()
+            if c.payment_id == payment_id and c.outcome == "paid"
+        )
+
+    def called(self, operation: str) -> int:
+        return sum(1 for name, _ in self.calls if name == operation)
+
+    def _called(self, operation: str, subject: str, *, raises: bool = False) -> Fault | None:
+        with self._lock:
+            self.calls.append((operation, subject))
+            faults = self._faults[operation]
+            fault = faults.pop(0) if faults else None
+        if raises and fault == "rejected":
+            raise ProviderRejectedError("There is no such thing.")
+        if raises and fault is not None:
+            raise ProviderUnavailableError()
+        return fault
+
+    def _answered_to(self, operation: str) -> None:
+        if self._interruptions[operation]:
+            self._interruptions[operation].pop(0)()
+
+    def _answered(self, session: CheckoutSession) -> Checkout:
+        """The first answer for a key again, else a new checkout."""
+        known = self._answers.get(session.idempotency_key)
+        if known is not None:
+            request, checkout_id = known
+            assert dict(request) == dict(session.request), "a key was used for other parameters"
+            if checkout_id is None:
+                raise ProviderUnavailableError(outcome_stored=True)
+            return self.checkouts[checkout_id]
+        request = session.request
+        end = datetime.fromtimestamp(request["expires_at"], UTC)
+        if not _SHORTEST <= end - self._clock() <= _LONGEST:
+            raise ProviderRejectedError("30 minutes to 24 hours.", param="expiresAt")
+        checkout = Checkout(
+            id=f"cs_{self._name}_{next(self._count)}",
+            payment_id=request["payment_id"],
+            amount=request["amount"],
+            currency=request["currency"],
+            expires_at=end,
+        )
+        self.checkouts[checkout.id] = checkout
+        self._answers[session.idempotency_key] = (request, checkout.id)
+        return checkout
+
+    def _checkout(self, session_id: str) -> Checkout:
+        checkout = self.checkouts.get(session_id)
+        if checkout is None:
+            raise ProviderRejectedError("There is no such checkout session.")
+        if checkout.status == "open" and checkout.expires_at <= self._clock():
+            checkout.status = "expired"
+        return checkout
+
+    def _open(self, session_id: str) -> Checkout:
+        checkout = self._checkout(session_id)
+        if checkout.status != "open":
+            raise CheckoutClosedError(session_id)
+        return checkout
+
+    def _confirm(self, session_id: str, buyer: Buyer) -> Checkout:
+        checkout = self._open(session_id)
+        checkout.buyer = buyer
+        checkout.intent_id = checkout.intent_id or f"pi_{checkout.id}"
+        checkout.tax = (checkout.amount * self.tax_percent * 2 + 100) // 200
+        return checkout
+
+    def _attempt(self, prefix: str, method: PaymentMethod) -> Attempt:
+        number = next(self._count)
+        charge_id = f"{prefix}_{number}"
+        used = replace(method, provider_id=f"pm_{number}")
+        return Attempt(id=charge_id, payment_method=used, charge_id=charge_id)
+
+    def _take(self, checkout: Checkout, attempt: Attempt) -> None:
+        checkout.attempt = attempt
+        checkout.status = "complete"
+        checkout.outcome = "paid"
+        checkout.paid_at = self._clock()
+
+
+class FakeProviders:
+    """Fulfils `paylink.ports.Providers`; None in place of an account is one without secrets."""
+
+    def __init__(self, default: FakeProvider | None) -> None:
+        self.default = default
+        self.accounts: dict[tuple[str, Mode], FakeProvider | None] = {}
+
+    def account(self, organization_id: str, mode: Mode) -> FakeProvider:
+        account = self.accounts.get((organization_id, mode), self.default)
+        if account is None:
+            raise ProviderUnavailableError("No payment provider is set up.")
+        return account

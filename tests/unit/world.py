@@ -1,0 +1,250 @@
+"""A whole service on fakes: one seller, one account at the provider, and the use cases by name."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import Any
+
+from paylink.domain.customer import Customer
+from paylink.domain.invoice import Invoice
+from paylink.domain.organization import Mode, Organization, ProviderCredentials
+from paylink.domain.payment import LineItem, Payment
+from paylink.http.envelope import failure, success
+from paylink.http.schemas.payments import present_payment
+from paylink.services.create_payment import (
+    Answer,
+    LinkPorts,
+    NewLink,
+    Presenter,
+    Requester,
+    create_payment,
+)
+from paylink.services.expire_links import Sweep, expire_links
+from paylink.services.handle_provider_event import ProviderEvent, handle_provider_event
+from paylink.services.idempotency import IdempotentRequest
+from paylink.services.issue_invoice import issue_invoice
+from paylink.services.open_checkout import open_checkout
+from paylink.services.view_link import LinkView, view_link
+from tests.unit.fakes import (
+    START,
+    FakeClock,
+    FakeCredentials,
+    FakeInvoiceStore,
+    FakeProvider,
+    FakeProviders,
+    Memory,
+    MemoryCustomers,
+    MemoryIdempotency,
+    MemoryInvoices,
+    MemoryOrganizations,
+    MemoryPayments,
+)
+
+ORGANIZATION = "org_1"
+MODE: Mode = "sandbox"
+DEPLOYMENT = "deployment_1"
+BASE = "https://pay.example.com"
+LEASE = timedelta(seconds=30)
+SELLER = Organization(ORGANIZATION, "Northwind Studio", time_zone="Europe/Berlin")
+SECRETS = ProviderCredentials("sk_test_1", ("whsec_1",), "signing_1")
+
+
+def a_payment(**changes: Any) -> Payment:
+    """A pending link of 10.00 EUR without a checkout yet."""
+    values: dict[str, Any] = {
+        "id": "pay_1",
+        "organization_id": ORGANIZATION,
+        "mode": MODE,
+        "kind": "link",
+        "status": "pending",
+        "amount_subtotal": 1000,
+        "currency": "eur",
+        "line_items": (LineItem("Design work", 1000),),
+        "created_at": START,
+        "updated_at": START,
+        "created_by": "key_1",
+        "url": f"{BASE}/pay/pay_1",
+        "expires_at": START + timedelta(days=30),
+    }
+    return Payment(**values | changes)
+
+
+def a_request(key: str = "K", request_hash: str = "hash", **changes: Any) -> IdempotentRequest:
+    values = {"operation": "POST /payments", "request_hash": request_hash, "lease": LEASE}
+    return IdempotentRequest(key, **values | changes)
+
+
+def link_of(amount: int = 1000, **changes: Any) -> NewLink:
+    return NewLink(**{"amount": amount, "currency": "eur", "description": "Design work"} | changes)
+
+
+class World:
+    """The ports and what can be done with them; every member may be replaced by a test."""
+
+    def __init__(self) -> None:
+        self.clock = FakeClock()
+        self.memory = Memory()
+        self.payments = MemoryPayments(self.memory)
+        self.idempotency = MemoryIdempotency(self.memory)
+        self.customers = MemoryCustomers(self.memory)
+        self.organizations = MemoryOrganizations(self.memory)
+        self.invoices = MemoryInvoices(self.memory)
+        self.store = FakeInvoiceStore()
+        self.credentials = FakeCredentials({(ORGANIZATION, MODE): SECRETS})
+        self.provider = FakeProvider(self.clock)
+        self.providers = FakeProviders(self.provider)
+        self.organizations.put(SELLER)
+
+    @property
+    def link_ports(self) -> LinkPorts:
+        return LinkPorts(
+            payments=self.payments,
+            idempotency=self.idempotency,
+            customers=self.customers,
+            providers=self.providers,
+            presenter=Presenter(
+                payment=lambda payment: success(present_payment(payment)),
+                error=lambda error: failure(error, BASE),
+            ),
+            clock=self.clock,
+        )
+
+    def create(
+        self,
+        link: NewLink | None = None,
+        request: IdempotentRequest | None = None,
+        *,
+        organization: Organization = SELLER,
+        mode: Mode = MODE,
+    ) -> Answer:
+        return create_payment(
+            link or link_of(),
+            Requester(organization, mode, "key_1"),
+            request,
+            self.link_ports,
+            public_base_url=BASE,
+            default_lifetime=timedelta(days=30),
+        )
+
+    def new_payment(self, **link: Any) -> str:
+        """The id of a link that was just made."""
+        return payment_id_in(self.create(link_of(**link)))
+
+    def open(self, payment_id: str) -> str:
+        return open_checkout(
+            payment_id,
+            payments=self.payments,
+            customers=self.customers,
+            providers=self.providers,
+            clock=self.clock,
+        )
+
+    def notify(self, event: ProviderEvent | None, *, organization_id: str = ORGANIZATION) -> str:
+        return handle_provider_event(
+            event,
+            organization_id=organization_id,
+            mode=MODE,
+            deployment_id=DEPLOYMENT,
+            payments=self.payments,
+            providers=self.providers,
+            clock=self.clock,
+        )
+
+    def hear(self, payment_id: str, session_id: str | None = None) -> str:
+        """The provider tells of one checkout of a payment, by default the current one."""
+        session_id = session_id or self.session(payment_id)
+        self._heard = getattr(self, "_heard", 0) + 1
+        return self.notify(
+            event_of(payment_id, session_id=session_id, id=f"evt_heard_{self._heard}")
+        )
+
+    def sweep(self, **parts: float) -> Sweep:
+        return expire_links(
+            self.clock() + timedelta(**parts),
+            payments=self.payments,
+            providers=self.providers,
+            clock=self.clock,
+            time_left=lambda: True,
+        )
+
+    def issue(self, payment_id: str) -> Invoice:
+        return issue_invoice(
+            payment_id,
+            payments=self.payments,
+            invoices=self.invoices,
+            organizations=self.organizations,
+            store=self.store,
+            render=lambda invoice: invoice.number.encode(),
+            clock=self.clock,
+        )
+
+    def view(self, payment_id: str, returned_session: str | None = None) -> LinkView:
+        return view_link(
+            payment_id,
+            returned_session,
+            payments=self.payments,
+            organizations=self.organizations,
+            invoices=self.invoices,
+            credentials=self.credentials,
+            clock=self.clock,
+        )
+
+    def payment(self, payment_id: str) -> Payment:
+        payment = self.payments.get(payment_id)
+        assert payment is not None
+        return payment
+
+    def session(self, payment_id: str) -> str:
+        """The id of the payment's current checkout."""
+        session = self.payment(payment_id).current_session
+        assert session is not None
+        assert session.id is not None
+        return session.id
+
+    def only_payment(self) -> Payment:
+        (payment,) = self.memory.payments.values()
+        return payment
+
+    def paid(self, **link: Any) -> str:
+        """The id of a payment whose money came and was heard of."""
+        payment_id = self.new_payment(**link)
+        self.provider.pay(self.session(payment_id))
+        assert self.hear(payment_id) == "succeeded"
+        return payment_id
+
+    def customer(self, **changes: Any) -> Customer:
+        values: dict[str, Any] = {
+            "id": "cus_1",
+            "organization_id": ORGANIZATION,
+            "mode": MODE,
+            "created_at": START,
+            "updated_at": START,
+        }
+        customer = Customer(**values | changes)
+        self.customers.put(customer)
+        return customer
+
+
+def event_of(payment_id: str | None, **changes: Any) -> ProviderEvent:
+    """A provider's event about a payment of ours, with all our marks."""
+    values: dict[str, Any] = {
+        "id": "evt_1",
+        "type": "checkout.session.completed",
+        "mode": MODE,
+        "session_id": None,
+        "payment_intent_id": None,
+        "payment_id": payment_id,
+        "organization_id": ORGANIZATION,
+        "deployment_id": DEPLOYMENT,
+    }
+    return ProviderEvent(**values | changes)
+
+
+def data_of(answer: Answer) -> dict[str, Any]:
+    data: dict[str, Any] = json.loads(answer.body)["data"]
+    return data
+
+
+def payment_id_in(answer: Answer) -> str:
+    return str(data_of(answer)["id"])
