@@ -25,7 +25,7 @@ from paylink.domain.invoice import Invoice
 from paylink.domain.organization import Address, Organization
 from paylink.domain.payment import LineItem, TaxLine
 from paylink.presentation.formatting import format_money
-from paylink.presentation.invoice_pdf import render_invoice
+from paylink.presentation.invoice_pdf import _runs, render_invoice
 from paylink.presentation.invoice_view import view_invoice
 
 ENGLISH = Locale.parse("en_US")
@@ -269,10 +269,19 @@ def test_an_amount_too_wide_for_its_column_is_set_smaller() -> None:
     def note(text: str, _cm: object, _tm: object, _font: object, size: float) -> None:
         sizes[text.strip()] = size
 
-    huge = invoice_of(subtotal=999_999_999_999, tax=0, currency="idr")
+    items = (LineItem("Support plan", 999_999_999_999, 1000),)
+    huge = invoice_of(line_items=items, currency="idr")
     read(huge).pages[0].extract_text(visitor_text=note)
     beside = [size for text, size in sizes.items() if text.startswith("IDR")]
     assert min(beside) < sizes["Support plan"]
+
+
+def test_a_number_among_right_to_left_words_does_not_part_them() -> None:
+    assert _runs("Invoice שלום 42 עולם 7 end") == [
+        ("Invoice ", "ltr"),
+        ("שלום 42 עולם 7", "rtl"),
+        (" end", "ltr"),
+    ]
 
 
 def test_decomposed_letters_are_composed() -> None:

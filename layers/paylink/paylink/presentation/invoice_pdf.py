@@ -7,6 +7,7 @@ The module is slow to import (fpdf2, fonts): only the function that issues invoi
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Callable
 from datetime import UTC
@@ -21,6 +22,9 @@ from paylink.presentation.fonts import FAMILY, Typeface
 from paylink.presentation.invoice_view import LANGUAGE, InvoiceView, LineRow, Party, view_invoice
 
 Color = tuple[int, int, int]
+
+_RIGHT_TO_LEFT: Final = re.compile("R(?:N*[RD])*")
+"""In the kinds of a line's characters."""
 
 # Lengths in millimetres, font sizes in points.
 _MARGIN: Final = 18.0
@@ -297,19 +301,32 @@ class _Document(FPDF):
     ) -> None:
         """One line at the present y, which stays; set smaller where it would be too wide."""
         printed = self._print(text)
-        self._set_direction(printed)
-        self._draw_text(printed, x, width, align, height)
+        self._draw_text(printed, _direction(printed), x, width, align, height)
 
-    def _draw_text(self, printed: str, x: float, width: float, align: str, height: float) -> None:
+    def _draw_text(
+        self, printed: str, direction: str, x: float, width: float, align: str, height: float
+    ) -> None:
         y = self.y
+        runs = _runs(printed) if direction == "ltr" else [(printed, direction)]
         # fpdf2 loses track of the font after a line that begins in a fallback font.
         with self.local_context():
-            too_wide = self.get_string_width(printed) / width
-            if too_wide > 1:
-                self.set_font_size(max(self.font_size_pt / too_wide * 0.99, _SMALLEST_SIZE))
-            self.set_xy(x, y)
-            self.cell(width, height, printed, align=align, new_x="LEFT", new_y="TOP")
+            widths = [self._width_of(*run) for run in runs]
+            if sum(widths) > width:
+                smaller = self.font_size_pt * width / sum(widths) * 0.99
+                self.set_font_size(max(smaller, _SMALLEST_SIZE))
+                widths = [self._width_of(*run) for run in runs]
+            x += {"L": 0.0, "C": 0.5, "R": 1.0}[align] * (width - sum(widths))
+            for (text, run_direction), run_width in zip(runs, widths, strict=True):
+                self.set_text_shaping(direction=run_direction)
+                self.set_xy(x, y)
+                with self.local_context():
+                    self.cell(run_width, height, text, new_x="LEFT", new_y="TOP")
+                x += run_width
         self.y = y
+
+    def _width_of(self, text: str, direction: str) -> float:
+        self.set_text_shaping(direction=direction)
+        return self.get_string_width(text)
 
     def _paragraph(
         self, text: str, x: float, width: float, beside_first: Callable[[], None] | None = None
@@ -320,15 +337,14 @@ class _Document(FPDF):
         possible, since that is the order in which programs read the page.
         """
         printed = self._print(text)
-        self._set_direction(printed)
+        direction = _direction(printed)
         top = self.y
         for line in self._lines(printed, width):
             if beside_first and self.will_page_break(_LINE):
                 self._draw_at(top, beside_first)
                 beside_first = None
             self._break_page_for(_LINE)
-            self._set_direction(printed)
-            self._draw_text(line, x, width, "L", _LINE)
+            self._draw_text(line, direction, x, width, "L", _LINE)
             self.y += _LINE
         if beside_first:
             self._draw_at(top, beside_first)
@@ -342,7 +358,6 @@ class _Document(FPDF):
     def _shortened(self, text: str, width: float, lines: int) -> str:
         """The text made printable, cut with an ellipsis where it would take more lines."""
         printed = self._print(text)
-        self._set_direction(printed)
         if len(self._lines(printed, width)) <= lines:
             return printed
         low, high = 0, len(printed)
@@ -354,14 +369,9 @@ class _Document(FPDF):
 
     def _lines(self, printed: str, width: float) -> list[str]:
         """The lines it wraps to, at least one."""
+        self.set_text_shaping(direction=_direction(printed))
         lines = self.multi_cell(width, _LINE, printed, dry_run=True, output="LINES")
         return cast(list[str], lines)
-
-    def _set_direction(self, printed: str) -> None:
-        """Left to right or the other way, by the first letter that has a direction."""
-        classes = map(unicodedata.bidirectional, printed)
-        first = next((found for found in classes if found in {"L", "R", "AL"}), "L")
-        self.set_text_shaping(direction="ltr" if first == "L" else "rtl")
 
     def _break_page_for(self, height: float) -> None:
         """Begins a new page, in the present style, where less than the height is left."""
@@ -378,3 +388,29 @@ class _Document(FPDF):
     def _fill(self, color: Color, x: float, y: float, width: float, height: float) -> None:
         self.set_fill_color(*color)
         self.rect(x, y, width, height, style="F")
+
+
+def _direction(printed: str) -> str:
+    """``ltr`` or ``rtl``, by the first letter that has a direction."""
+    first = next((kind for kind in _kinds(printed) if kind in "LR"), "L")
+    return "ltr" if first == "L" else "rtl"
+
+
+def _runs(printed: str) -> list[tuple[str, str]]:
+    """A line that reads left to right, cut into its parts of either direction.
+
+    A number belongs to the right-to-left words before it; fpdf2 would let it part them.
+    """
+    runs: list[tuple[str, str]] = []
+    end = 0
+    for match in _RIGHT_TO_LEFT.finditer(_kinds(printed)):
+        runs += [(printed[end : match.start()], "ltr"), (printed[slice(*match.span())], "rtl")]
+        end = match.end()
+    runs.append((printed[end:], "ltr"))
+    return [run for run in runs if run[0]]
+
+
+def _kinds(printed: str) -> str:
+    """For each character ``L``, ``R``, ``D`` for a digit or ``N`` for none of these."""
+    kinds = {"L": "L", "R": "R", "AL": "R", "EN": "D", "AN": "D"}
+    return "".join(kinds.get(unicodedata.bidirectional(character), "N") for character in printed)
