@@ -24,13 +24,25 @@ class Request:
     route: str
     """``POST /payments``: as in the template, without the optional prefix."""
     headers: dict[str, str]
-    body: bytes
     query: dict[str, str]
     parameters: dict[str, str]
     id: str
     base_url: str
     """Where the service can be reached, without a slash at the end."""
     seconds_left: float = 0.0
+    raw_body: str = ""
+    """As the gateway gave it; ``body`` is what the caller sent."""
+    is_base64: bool = False
+
+    @property
+    def body(self) -> bytes:
+        """Raises InvalidJsonError for broken base64: only who needs the body looks at it."""
+        if not self.is_base64:
+            return self.raw_body.encode(errors="surrogatepass")
+        try:
+            return base64.b64decode(self.raw_body, validate=True)
+        except (binascii.Error, ValueError):
+            raise InvalidJsonError("The request body could not be decoded.") from None
 
     def header(self, name: str) -> str | None:
         return self.headers.get(name.lower())
@@ -39,7 +51,7 @@ class Request:
 def parse_request(
     event: dict[str, Any], public_base_url: str, seconds_left: float = 0.0
 ) -> Request:
-    """Raises NotFoundError for an event of another shape, InvalidJsonError for broken base64."""
+    """Raises NotFoundError for an event of another shape."""
     context = event.get("requestContext") or {}
     route = event.get("routeKey")
     if event.get("version") != "2.0" or not isinstance(route, str) or " " not in route:
@@ -49,12 +61,13 @@ def parse_request(
     return Request(
         route=f"{method} {path.removeprefix(_API_PREFIX)}",
         headers=headers,
-        body=_body(event),
         query=event.get("queryStringParameters") or {},
         parameters=event.get("pathParameters") or {},
         id=request_id(event),
         base_url=public_base_url or _host_url(context),
         seconds_left=seconds_left,
+        raw_body=str(event.get("body") or ""),
+        is_base64=bool(event.get("isBase64Encoded")),
     )
 
 
@@ -66,16 +79,6 @@ def request_id(event: dict[str, Any]) -> str:
             return str(value)
     gateways = (event.get("requestContext") or {}).get("requestId")
     return gateways if isinstance(gateways, str) and gateways else new_id("req")
-
-
-def _body(event: dict[str, Any]) -> bytes:
-    body = event.get("body") or ""
-    if not event.get("isBase64Encoded"):
-        return str(body).encode(errors="surrogatepass")
-    try:
-        return base64.b64decode(body, validate=True)
-    except (binascii.Error, ValueError):
-        raise InvalidJsonError("The request body could not be decoded.") from None
 
 
 def _host_url(context: dict[str, Any]) -> str:
