@@ -1,0 +1,227 @@
+"""The stack's AWS side on moto: table, bus, queue and bucket as the template has them.
+
+moto is not fit for threads: a transaction that fails there takes back what others wrote meanwhile.
+Tests of races run on the local stack.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+import boto3
+import botocore.client
+from boto3.dynamodb.types import TypeDeserializer
+from botocore.exceptions import ClientError
+
+from tests.integration.template import ACCOUNT, REGION, Template
+
+TABLE_NAME = "paylink-test-table"
+BUCKET_NAME = "paylink-test-invoices"
+BUS_NAME = "paylink-test-events"
+
+PHYSICAL_IDS = {
+    "Table": TABLE_NAME,
+    "InvoiceBucket": BUCKET_NAME,
+    "EventBus": BUS_NAME,
+}
+_NOT_OF_CREATE_TABLE = {
+    "PointInTimeRecoverySpecification",
+    "TimeToLiveSpecification",
+    "StreamSpecification",
+}
+
+Saved = tuple[list[Any], dict[str, str]]
+
+_real_call = botocore.client.BaseClient._make_api_call  # type: ignore[attr-defined]
+_deserializer = TypeDeserializer()
+
+
+@dataclass
+class Failure:
+    """One call to AWS that shall fail; ``skip`` matching ones go through before."""
+
+    operation: str
+    code: str
+    skip: int = 0
+    after: bool = False
+    """The call is done first: the answer is lost, not the request."""
+    matching: Callable[[dict[str, Any]], bool] = lambda _parameters: True
+
+
+class Clients:
+    """Made once: moto takes their calls in every test anew."""
+
+    def __init__(self) -> None:
+        self.dynamodb = boto3.client("dynamodb")
+        self.streams = boto3.client("dynamodbstreams")
+        self.s3 = boto3.client("s3")
+        self.ssm = boto3.client("ssm")
+        self.events = boto3.client("events")
+        self.sqs = boto3.client("sqs")
+
+
+@cache
+def clients() -> Clients:
+    return Clients()
+
+
+@dataclass
+class Aws:
+    """What a test sees of AWS, and what it may break."""
+
+    template: Template
+    failures: list[Failure] = field(default_factory=list)
+    calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    _seen: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        made = clients()
+        self.dynamodb, self.streams, self.s3 = made.dynamodb, made.streams, made.s3
+        self.ssm, self.events, self.sqs = made.ssm, made.events, made.sqs
+
+    def create(self) -> None:
+        properties = self.template.properties("Table")
+        definition = {n: v for n, v in properties.items() if n not in _NOT_OF_CREATE_TABLE}
+        stream = {"StreamEnabled": True, **properties["StreamSpecification"]}
+        made = self.dynamodb.create_table(
+            TableName=TABLE_NAME, StreamSpecification=stream, **definition
+        )
+        self._stream = made["TableDescription"]["LatestStreamArn"]
+        self.dynamodb.update_time_to_live(
+            TableName=TABLE_NAME, TimeToLiveSpecification=properties["TimeToLiveSpecification"]
+        )
+        self.s3.create_bucket(
+            Bucket=BUCKET_NAME, CreateBucketConfiguration={"LocationConstraint": REGION}
+        )
+        self.events.create_event_bus(Name=BUS_NAME)
+        self._invoice_queue = self._rule(
+            "invoices", self.template.properties("InvoiceRule")["EventPattern"]
+        )
+        self._everything = self._rule("everything", {"source": [{"prefix": ""}]})
+
+    def _rule(self, name: str, pattern: dict[str, Any]) -> str:
+        url = self.sqs.create_queue(QueueName=name)["QueueUrl"]
+        arn = f"arn:aws:sqs:{REGION}:{ACCOUNT}:{name}"
+        self.events.put_rule(Name=name, EventBusName=BUS_NAME, EventPattern=json.dumps(pattern))
+        self.events.put_targets(
+            Rule=name, EventBusName=BUS_NAME, Targets=[{"Id": "queue", "Arn": arn}]
+        )
+        return url
+
+    # -- trouble
+
+    def fail_once(self, operation: str, code: str = "InternalServerError", **how: Any) -> None:
+        """The next such call fails as if the SDK had given up retrying."""
+        self.failures.append(Failure(operation, code, **how))
+
+    def call(self, client: Any, operation: str, parameters: dict[str, Any]) -> Any:
+        """Stands in for every call of every client."""
+        if operation == "DescribeStacks":
+            return self._stack(parameters)
+        self.calls.append((operation, parameters))
+        for failure in self.failures:
+            if failure.operation != operation or not failure.matching(parameters):
+                continue
+            if failure.skip:
+                failure.skip -= 1
+                continue
+            self.failures.remove(failure)
+            if failure.after:
+                _real_call(client, operation, parameters)
+            error = {"Error": {"Code": failure.code, "Message": "asked for by a test"}}
+            raise ClientError(error, operation)  # type: ignore[arg-type]
+        return _real_call(client, operation, parameters)
+
+    def _stack(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        """CloudFormation's part, which moto has only with a long list of further packages."""
+        outputs = [
+            {"OutputKey": name, "OutputValue": value}
+            for name, value in self.template.outputs().items()
+        ]
+        return {"Stacks": [{"StackName": parameters["StackName"], "Outputs": outputs}]}
+
+    # -- what is stored
+
+    def items(self, prefix: str = "") -> list[dict[str, Any]]:
+        """Every item whose partition key begins so, without its encoding."""
+        found = self.dynamodb.scan(TableName=TABLE_NAME)["Items"]
+        decoded = [{n: _deserializer.deserialize(v) for n, v in i.items()} for i in found]
+        return sorted(
+            (item for item in decoded if item["pk"].startswith(prefix)),
+            key=lambda item: (item["pk"], item["sk"]),
+        )
+
+    def item(self, prefix: str) -> dict[str, Any]:
+        (found,) = self.items(prefix)
+        return found
+
+    def objects(self) -> dict[str, bytes]:
+        listed = self.s3.list_objects_v2(Bucket=BUCKET_NAME).get("Contents", [])
+        return {
+            found["Key"]: self.s3.get_object(Bucket=BUCKET_NAME, Key=found["Key"])["Body"].read()
+            for found in listed
+        }
+
+    def save(self) -> Saved:
+        """Items and parameters, to begin another test with."""
+        items = self.dynamodb.scan(TableName=TABLE_NAME)["Items"]
+        names = self.ssm.describe_parameters()["Parameters"]
+        found = self.ssm.get_parameters(Names=[n["Name"] for n in names], WithDecryption=True)
+        return items, {p["Name"]: p["Value"] for p in found["Parameters"]}
+
+    def load(self, saved: Saved) -> None:
+        items, parameters = saved
+        requests: Any = [{"PutRequest": {"Item": item}} for item in items]
+        self.dynamodb.batch_write_item(RequestItems={TABLE_NAME: requests})
+        for name, value in parameters.items():
+            self.ssm.put_parameter(Name=name, Value=value, Type="SecureString")
+
+    # -- what is on its way
+
+    def new_stream_records(self) -> list[dict[str, Any]]:
+        """What the stream brought since the last call, as far as the template's filter lets by."""
+        shards = self.streams.describe_stream(StreamArn=self._stream)["StreamDescription"]["Shards"]
+        fresh: list[dict[str, Any]] = []
+        for shard in shards:
+            iterator = self.streams.get_shard_iterator(
+                StreamArn=self._stream,
+                ShardId=shard["ShardId"],
+                ShardIteratorType="TRIM_HORIZON",
+            )["ShardIterator"]
+            for record in self.streams.get_records(ShardIterator=iterator)["Records"]:
+                number = record["dynamodb"]["SequenceNumber"]
+                if number not in self._seen:
+                    self._seen.add(number)
+                    fresh.append(_as_lambda_gets_it(record))
+        return [r for r in fresh if "outbox" in r["dynamodb"].get("NewImage", {})]
+
+    def take_invoice_messages(self) -> list[dict[str, Any]]:
+        """Messages of the invoice queue, with what moto's queue and Lambda's source name alike."""
+        return self._take(self._invoice_queue)
+
+    def take_bus_events(self) -> list[dict[str, Any]]:
+        """Everything that came over the bus since the last call."""
+        return [json.loads(message["Body"]) for message in self._take(self._everything)]
+
+    def _take(self, url: str) -> list[dict[str, Any]]:
+        taken: list[dict[str, Any]] = []
+        while True:
+            batch = self.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10)
+            messages = batch.get("Messages", [])
+            if not messages:
+                return taken
+            for message in messages:
+                self.sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+            taken += messages
+
+
+def _as_lambda_gets_it(record: dict[str, Any]) -> dict[str, Any]:
+    """The event source mapping's JSON has seconds where the SDK has a date."""
+    change = dict(record["dynamodb"])
+    change["ApproximateCreationDateTime"] = change["ApproximateCreationDateTime"].timestamp()
+    shown: dict[str, Any] = json.loads(json.dumps({**record, "dynamodb": change}, default=str))
+    return shown
