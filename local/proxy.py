@@ -4,11 +4,18 @@ The emulator has the API below a path (`/_aws/execute-api/{id}/{stage}`), and si
 and clients want it at the root, as on AWS. Requests and answers pass through byte for byte,
 repeated headers and `Host` included; the limits that AWS's gateway sets (10 MB, 30 seconds) are
 kept here, since the emulator has none.
+
+AWS starts as many functions as there are requests. Here that many processes would start at once,
+and a few cores would spend the gateway's 30 seconds on imports alone; so only some run at a time,
+for each part of the API, and the rest wait their turn.
 """
 
 from __future__ import annotations
 
 import argparse
+import asyncio
+import os
+from collections import defaultdict
 from collections.abc import AsyncIterator
 
 from aiohttp import ClientError, ClientSession, ClientTimeout, TCPConnector, web
@@ -22,6 +29,7 @@ HOP_BY_HOP = {
 }
 BODY_LIMIT = 10 * 1024 * 1024
 SECONDS_LIMIT = 30
+AT_ONCE = max(8, 2 * (os.cpu_count() or 1))
 
 
 def end_to_end(raw: tuple[tuple[bytes, bytes], ...]) -> CIMultiDict[str]:
@@ -42,6 +50,9 @@ class Proxy:
     def __init__(self, target: str) -> None:
         self._target = target.rstrip("/")
         self._session: ClientSession | None = None
+        self._turns: defaultdict[str, asyncio.Semaphore] = defaultdict(
+            lambda: asyncio.Semaphore(AT_ONCE)
+        )
 
     async def session(self, _app: web.Application) -> AsyncIterator[None]:
         """Keeps one pool of connections for the proxy's life."""
@@ -54,6 +65,11 @@ class Proxy:
             yield
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
+        part = request.path.removeprefix("/api/v1").lstrip("/").partition("/")[0]
+        async with self._turns[part]:
+            return await self._forward(request)
+
+    async def _forward(self, request: web.Request) -> web.StreamResponse:
         assert self._session is not None  # noqa: S101
         raw_path = request.raw_path
         if not raw_path.startswith("/"):  # the absolute form, or OPTIONS *
