@@ -20,6 +20,9 @@ from paylink.ports import IdempotencyRecord, KeyInUseError
 
 _records = TypeAdapter(IdempotencyRecord)
 
+UNANSWERED = "attribute_not_exists(#response)"
+UNANSWERED_NAMES = {"#response": "response"}  # a reserved word of the table's expressions
+
 
 def record_key(record: IdempotencyRecord) -> tuple[str, str]:
     digest = hashlib.sha256(record.key.encode()).hexdigest()
@@ -68,8 +71,9 @@ class DynamoIdempotency:
     def take_over(self, old: IdempotencyRecord, new: IdempotencyRecord) -> bool:
         operation = self._table.put(
             record_item(new),
-            "lease = :lease AND attribute_not_exists(response)",
+            f"lease = :lease AND {UNANSWERED}",
             {":lease": _instant(old.lease_until)},
+            UNANSWERED_NAMES,
         )
         try:
             self._table.write([operation])
@@ -86,7 +90,8 @@ class DynamoIdempotency:
                 ":instant": _instant(now),
                 ":lease": _instant(record.lease_until),
             },
-            "lease = :lease AND attribute_not_exists(response)",
+            f"lease = :lease AND {UNANSWERED}",
+            UNANSWERED_NAMES,
         )
         try:
             self._table.write([operation])

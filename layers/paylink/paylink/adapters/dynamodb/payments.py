@@ -12,7 +12,14 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from paylink.adapters.dynamodb.customers import fill_customer, vault_payment_method
-from paylink.adapters.dynamodb.idempotency import claim, record_found, record_item, record_key
+from paylink.adapters.dynamodb.idempotency import (
+    UNANSWERED,
+    UNANSWERED_NAMES,
+    claim,
+    record_found,
+    record_item,
+    record_key,
+)
 from paylink.adapters.dynamodb.table import (
     SCHEMA,
     ConditionFailedError,
@@ -111,8 +118,9 @@ class DynamoPayments:
             operations.append(
                 table.put(
                     record_item(commit.answered),
-                    "payment_id = :payment AND attribute_not_exists(response)",
+                    f"payment_id = :payment AND {UNANSWERED}",
                     {":payment": payment.id},
+                    UNANSWERED_NAMES,
                 )
             )
         try:
