@@ -20,8 +20,12 @@ def main() -> int:
     parser.add_argument("--port", type=int, default=12111, help="(%(default)s)")
     parser.add_argument("--state-file", type=Path, help="keeps state over restarts; else in memory")
     parser.add_argument("--public-url", help="how browsers reach it, if not by the API's address")
-    parser.add_argument("--webhook-retry-base", type=float, default=1.0,
-                        help="seconds before the first retry; doubles (%(default)s)")  # fmt: skip
+    parser.add_argument(
+        "--webhook-retry-base",
+        type=float,
+        default=1.0,
+        help="seconds before the first retry; doubles (%(default)s)",
+    )
     parser.add_argument("--webhook-timeout", type=float, default=15.0, help="seconds (%(default)s)")
     parser.add_argument("--webhook-max-tries", type=int, default=10, help="(%(default)s)")
     parser.add_argument("--access-log", action="store_true", help="print every request")
@@ -35,16 +39,21 @@ def main() -> int:
         return 1
     app = create_app(
         Config(
-            state_file=given.state_file, public_url=given.public_url,
-            webhook_retry_base=given.webhook_retry_base, webhook_timeout=given.webhook_timeout,
+            state_file=given.state_file,
+            public_url=given.public_url,
+            webhook_retry_base=given.webhook_retry_base,
+            webhook_timeout=given.webhook_timeout,
             webhook_max_tries=given.webhook_max_tries,
         )
-    )  # fmt: skip
+    )
     print(f"Stripe sandbox on http://{given.host}:{given.port}", flush=True)
     uvicorn.run(
-        app, host=given.host, port=given.port, log_level="info" if given.access_log else "warning",
+        app,
+        host=given.host,
+        port=given.port,
+        log_level="info" if given.access_log else "warning",
         timeout_graceful_shutdown=2,
-    )  # fmt: skip
+    )
     return 0
 
 

@@ -1,4 +1,7 @@
-"""One API call from its bytes to its answer: key, parameters, idempotency, faults, transaction, log."""
+"""One API call, from its bytes to its answer.
+
+Key, parameters, faults, idempotency, transaction and log, in this order.
+"""
 
 from __future__ import annotations
 
@@ -52,7 +55,6 @@ class _Call:
         self._method = request.method
         self._path = request.url.path
         self._key = request.headers.get("idempotency-key")
-        self._scope: Scope | None = None
         self._claim: Claim | None = None
         self._headers: dict[str, str] = {"Request-Id": self._id}
         self._started = time.time()
@@ -84,9 +86,10 @@ class _Call:
             status, body, broken = error.status, error.body(), None
         finally:
             self._entry.update(
-                status=status, response=_without_secrets(body),
+                status=status,
+                response=_without_secrets(body),
                 seconds=round(time.time() - self._started, 4),
-            )  # fmt: skip
+            )
             self._store.update_request(self._seq, self._entry)
         if broken is not None:
             return _broken(broken)
@@ -94,7 +97,7 @@ class _Call:
 
     async def _run(self) -> tuple[int, Json, float | None]:
         """(status, body, None), or the seconds after which the connection is to break."""
-        self._scope = scope = keys.scope_of(self._request.headers.get("authorization"))
+        scope = keys.scope_of(self._request.headers.get("authorization"))
         self._entry.update(account=scope.account, livemode=scope.livemode)
         self._check_version()
         params = self._params()
@@ -107,8 +110,9 @@ class _Call:
             raise invalid(
                 f"Unrecognized request URL ({self._method}: {self._path}). Please see "
                 "https://stripe.com/docs or we can help at https://support.stripe.com/.",
-                status=404, stored=False,
-            )  # fmt: skip
+                status=404,
+                stored=False,
+            )
         fault = self._api.faults.take(self._method, self._path, scope.account)
         if fault:
             self._entry["fault"] = fault.kind
@@ -127,7 +131,7 @@ class _Call:
                     self._headers["Stripe-Should-Retry"] = "false"
                 return replay.status, replay.body, None
         try:
-            return await self._execute(found[0], found[1], params, fault)
+            return await self._execute(scope, found[0], found[1], params, fault)
         except BaseException as error:
             if not isinstance(error, StripeError):
                 self._remember(None, {})
@@ -148,15 +152,21 @@ class _Call:
         if self._body and not kind.startswith("application/x-www-form-urlencoded"):
             raise invalid(
                 f"Invalid request (check that your POST content type is "
-                f"application/x-www-form-urlencoded): {kind}", stored=False,
-            )  # fmt: skip
+                f"application/x-www-form-urlencoded): {kind}",
+                stored=False,
+            )
         try:
             return forms.decode(self._body.decode())
         except UnicodeDecodeError:
             raise invalid("Invalid UTF-8 in request body", stored=False) from None
 
     async def _execute(
-        self, route: routes.Route, path: dict[str, str], params: Json, fault: Fault | None
+        self,
+        scope: Scope,
+        route: routes.Route,
+        path: dict[str, str],
+        params: Json,
+        fault: Fault | None,
     ) -> tuple[int, Json, float | None]:
         if fault and fault.kind == "slow":
             await asyncio.sleep(fault.seconds)
@@ -164,7 +174,7 @@ class _Call:
             return self._failed(fault, None)
         try:
             typed = validate(params, route.declared, unsettable=route.unsettable)
-            result = self._perform(route, path, typed)
+            result = self._perform(scope, route, path, typed)
             status = 200
         except StripeError as error:
             result, status = error.body(), error.status
@@ -178,12 +188,18 @@ class _Call:
             return 0, {}, fault.seconds
         return status, result, None
 
-    def _perform(self, route: routes.Route, path: dict[str, str], typed: Json) -> Json:
-        assert self._scope is not None
+    def _perform(
+        self, scope: Scope, route: routes.Route, path: dict[str, str], typed: Json
+    ) -> Json:
         ctx = Context(
-            self._store, self._scope, self._api.base_url(self._request), typed, path, self._id,
+            self._store,
+            scope,
+            self._api.base_url(self._request),
+            typed,
+            path,
+            self._id,
             self._key,
-        )  # fmt: skip
+        )
         if self._method != "GET":
             # An inspection key reads everything, and writes only to its own account.
             ctx.scope = ctx.own
@@ -220,8 +236,10 @@ class _Call:
 
 def _without_secrets(body: Any) -> Any:
     if isinstance(body, dict):
-        return {name: "***" if name in _SECRET_MEMBERS and value else _without_secrets(value)
-                for name, value in body.items()}  # fmt: skip
+        return {
+            name: "***" if name in _SECRET_MEMBERS and value else _without_secrets(value)
+            for name, value in body.items()
+        }
     if isinstance(body, list):
         return [_without_secrets(item) for item in body]
     return body
@@ -241,7 +259,7 @@ def _broken(seconds: float) -> Response:
 class _SilentResponse(StreamingResponse):
     """Sends not even a status line before its time is over, and then breaks off."""
 
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:  # noqa: ARG002
         async def gone() -> None:
             while (await receive())["type"] != "http.disconnect":
                 pass
@@ -252,8 +270,13 @@ class _SilentResponse(StreamingResponse):
         for task in pending:
             task.cancel()
         # A body shorter than promised makes the server close the connection.
-        await send({"type": "http.response.start", "status": 502,
-                    "headers": [(b"content-length", b"10"), (b"connection", b"close")]})  # fmt: skip
+        await send(
+            {
+                "type": "http.response.start",
+                "status": 502,
+                "headers": [(b"content-length", b"10"), (b"connection", b"close")],
+            }
+        )
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _wait(self) -> None:

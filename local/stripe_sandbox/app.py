@@ -41,12 +41,14 @@ def create_app(config: Config | None = None) -> Starlette:
     faults = Faults()
     api = Api(store, faults, config.public_url.rstrip("/") if config.public_url else None)
     dispatcher = Dispatcher(
-        store, retry_base=config.webhook_retry_base, timeout=config.webhook_timeout,
+        store,
+        retry_base=config.webhook_retry_base,
+        timeout=config.webhook_timeout,
         max_tries=config.webhook_max_tries,
-    )  # fmt: skip
+    )
 
     @contextlib.asynccontextmanager
-    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         await dispatcher.start()
         ticking = asyncio.create_task(clock.run(store))
         yield
@@ -55,7 +57,7 @@ def create_app(config: Config | None = None) -> Starlette:
         await dispatcher.stop()
         store.close()
 
-    async def root(request: Request) -> Response:
+    async def root(_request: Request) -> Response:
         return JSONResponse({"service": "Stripe sandbox", "control": "/_control/health"})
 
     return Starlette(

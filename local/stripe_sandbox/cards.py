@@ -30,9 +30,8 @@ class Card:
         return "authentication_required" if self.authenticate else self.charge
 
 
-# The code and the text of each decline, as Stripe's API gives them.
+# What charging ended in: its code, decline code and text, as Stripe's API gives them.
 DECLINES: dict[str, tuple[str, str, str]] = {
-    # outcome: (code, decline_code, message)
     "generic_decline": ("card_declined", "generic_decline", "Your card was declined."),
     "insufficient_funds": ("card_declined", "insufficient_funds",
                            "Your card has insufficient funds."),
@@ -40,7 +39,7 @@ DECLINES: dict[str, tuple[str, str, str]] = {
     "incorrect_cvc": ("incorrect_cvc", "incorrect_cvc",
                       "Your card's security code is incorrect."),
     "processing_error": ("processing_error", "processing_error",
-                         "An error occurred while processing your card. Try again in a little bit."),
+                         "An error occurred while processing your card. Try again later."),
     "test_mode_live_card": ("card_declined", "test_mode_live_card",
                             "Your card was declined. Your request was in test mode, but used a non "
                             "test card. For a list of valid test cards, visit: "
@@ -52,7 +51,7 @@ DECLINES: dict[str, tuple[str, str, str]] = {
                                "We are unable to authenticate your payment method. Please choose a"
                                " different payment method and try again."),
     "insufficient_balance": ("payment_intent_payment_attempt_failed", "insufficient_funds",
-                             "The customer's account has insufficient funds to cover this payment."),
+                             "The customer's account has insufficient funds for this payment."),
 }  # fmt: skip
 
 CARDS = (

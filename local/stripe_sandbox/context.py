@@ -1,4 +1,4 @@
-"""What a call knows while it runs: whose it is, what time it is, where to write and whom to tell."""
+"""What a call knows while it runs: whose it is, the time, where to write and whom to tell."""
 
 from __future__ import annotations
 
@@ -90,9 +90,12 @@ class Context:
         if found is None:
             other = self.store.exists_in_mode(self.scope.account, kind, id_, not self.livemode)
             raise no_such(
-                NOUNS.get(kind, kind), id_, param, in_path=in_path,
+                NOUNS.get(kind, kind),
+                id_,
+                param,
+                in_path=in_path,
                 other_mode=("test" if self.livemode else "live") if other else None,
-            )  # fmt: skip
+            )
         return found
 
     def emit(self, type_: str, body: Json, previous: Json | None = None) -> Json:

@@ -1,7 +1,9 @@
-"""The control API: what a test, or a person trying things, may ask of the sandbox besides Stripe's API.
+"""The control API: what tests, and people trying things, may ask besides Stripe's own API.
 
 JSON in, JSON out, under `/_control/`. README.md beside this file lists every call.
 """
+
+# ruff: noqa: ARG002 - every handler has the same signature, whether it needs all of it or not
 
 from __future__ import annotations
 
@@ -20,13 +22,20 @@ from .errors import Json, StripeError
 from .expand import strip
 from .faults import Fault, FaultError
 from .resources import checkout_sessions, disputes, refunds, webhook_endpoints
+from .storage import Scope
 from .webhooks import Dispatcher, Rule, RuleError
 
 _MAX_COPIES = 200
 _DEFAULT_LIMIT = 1000
-_REFUND_FAILURES = ("charge_for_pending_refund_disputed", "declined", "expired_or_canceled_card",
-                    "insufficient_funds", "lost_or_stolen_card", "merchant_request",
-                    "unknown")  # fmt: skip
+_REFUND_FAILURES = (
+    "charge_for_pending_refund_disputed",
+    "declined",
+    "expired_or_canceled_card",
+    "insufficient_funds",
+    "lost_or_stolen_card",
+    "merchant_request",
+    "unknown",
+)
 
 
 class ControlError(Exception):
@@ -53,6 +62,7 @@ class Control:
             ("POST", "clear", self.clear),
             ("GET", "requests", self.requests),
             ("DELETE", "requests", self.clear_requests),
+            ("GET", "samples", self.samples),
             ("GET", "clock", self.show_clock),
             ("POST", "clock", self.move_clock),
             ("GET", "accounts/{account}", self.account),
@@ -90,7 +100,7 @@ class Control:
                 text = await request.body()
                 given = json.loads(text) if text else {}
                 if not isinstance(given, dict):
-                    raise ControlError("the body must be a JSON object")
+                    return _problem("the body must be a JSON object", 400)
                 return JSONResponse(strip(await handler(request, given)))
             except (json.JSONDecodeError, UnicodeDecodeError) as error:
                 return _problem(f"the body isn't JSON: {error}", 400)
@@ -124,8 +134,12 @@ class Control:
     # -- the sandbox itself
 
     async def health(self, request: Request, given: Json) -> Json:
-        return {"ok": True, "api_version": API_VERSION, "time": self._store.now(),
-                "accounts": self._store.accounts()}  # fmt: skip
+        return {
+            "ok": True,
+            "api_version": API_VERSION,
+            "time": self._store.now(),
+            "accounts": self._store.accounts(),
+        }
 
     async def reset(self, request: Request, given: Json) -> Json:
         self._clear_trouble()
@@ -145,14 +159,22 @@ class Control:
     async def requests(self, request: Request, given: Json) -> Json:
         query = request.query_params
         found = self._store.requests(
-            path=query.get("path", ""), method=query.get("method", "").upper(),
-            since=float(query.get("since", 0)), limit=int(query.get("limit", _DEFAULT_LIMIT)),
-        )  # fmt: skip
+            path=query.get("path", ""),
+            method=query.get("method", "").upper(),
+            since=float(query.get("since", 0)),
+            limit=int(query.get("limit", _DEFAULT_LIMIT)),
+        )
         return {"requests": found}
 
     async def clear_requests(self, request: Request, given: Json) -> Json:
         self._store.clear_requests()
         return {"ok": True}
+
+    async def samples(self, request: Request, given: Json) -> Json:
+        """The newest object of each type, to compare shapes with Stripe's."""
+        scope = Scope(request.query_params["account"], "live" in request.query_params)
+        found = {kind: self._store.select(scope, kind)[:1] for kind in self._store.kinds()}
+        return {kind: items[0] for kind, items in found.items() if items}
 
     async def show_clock(self, request: Request, given: Json) -> Json:
         return {"now": self._store.now(), "offset": self._store.setting("clock_offset") or 0}
@@ -176,7 +198,9 @@ class Control:
         settings = account_settings(self._store, id_)
         unknown = sorted(given.keys() - DEFAULT_ACCOUNT.keys())
         if unknown:
-            raise ControlError(f"unknown: {', '.join(unknown)}; known: {', '.join(DEFAULT_ACCOUNT)}")
+            raise ControlError(
+                f"unknown: {', '.join(unknown)}; known: {', '.join(DEFAULT_ACCOUNT)}"
+            )
         for name, value in given.items():
             old = settings[name]
             settings[name] = {**old, **value} if isinstance(old, dict) else value
@@ -186,7 +210,9 @@ class Control:
         if places == "default":
             settings["tax_registrations"] = tax.DEFAULT_REGISTRATIONS
         elif not isinstance(places, list):
-            raise ControlError("tax_registrations must be a list like ['DE', 'US-CA'], or 'default'")
+            raise ControlError(
+                "tax_registrations must be a list like ['DE', 'US-CA'], or 'default'"
+            )
         self._store.put_account(id_, settings)
         return settings
 
@@ -214,8 +240,10 @@ class Control:
         return {"deliveries": found}
 
     async def show_rules(self, request: Request, given: Json) -> Json:
-        return {"rules": self._webhooks.rules(),
-                "held": [item["event"] for item in self._store.deliveries(state="held")]}  # fmt: skip
+        return {
+            "rules": self._webhooks.rules(),
+            "held": [item["event"] for item in self._store.deliveries(state="held")],
+        }
 
     async def add_rule(self, request: Request, given: Json) -> Json:
         self._webhooks.add_rule(Rule.parse(request.path_params["rule"], given))
@@ -294,9 +322,13 @@ class Control:
         ctx, charge = self._charge(request, given)
         with self._store.transaction():
             return refunds.make(
-                ctx, charge, given.get("amount"), given.get("reason", "requested_by_customer"),
-                given.get("metadata", {}), given.get("status", ctx.account()["refund_status"]),
-            )  # fmt: skip
+                ctx,
+                charge,
+                given.get("amount"),
+                given.get("reason", "requested_by_customer"),
+                given.get("metadata", {}),
+                str(given.get("status", ctx.account()["refund_status"])),
+            )
 
     async def refund_succeed(self, request: Request, given: Json) -> Json:
         ctx, refund = self._object(request, request.path_params["id"], "refund")

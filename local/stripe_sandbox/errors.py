@@ -127,6 +127,6 @@ def api_error(status: int) -> StripeError:
     return StripeError(
         status,
         "api_error",
-        "Sorry! There was an error while talking to one of our backends. Support has been notified.",
+        "An error occurred on our end. Support has been notified.",
         keep=False,
     )

@@ -1,5 +1,7 @@
 """`expand[]`: ids become their objects, and members that are left out by default appear."""
 
+# ruff: noqa: ARG005 - every member is made by a function of the same two arguments
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -60,7 +62,8 @@ def _walk(ctx: Context, body: Json, parts: list[str], path: str) -> None:
     value = body[name]
     if isinstance(value, str):
         value = body[name] = _fetch(ctx, value, path)
-    if value is None or (not rest and (left_out or isinstance(value, dict) and "object" in value)):
+    an_object = isinstance(value, dict) and "object" in value
+    if value is None or (not rest and (left_out or an_object)):
         return
     if not rest:
         raise invalid(f"This property cannot be expanded ({path}).", "expand")

@@ -1,4 +1,4 @@
-"""Identifiers as Stripe writes them: a prefix that names the type, then random letters and digits."""
+"""Identifiers as Stripe writes them: a prefix for the type, then random letters and digits."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Whose request it is: the account and mode are read off the secret key.
 
 `sk_test_<account>_<rest>` and `sk_live_<account>_<rest>` belong to `acct_<account>`. A test key
-without a second part (`sk_test_x`) may read every account's test objects, and writes to one of its own.
+without a second part (`sk_test_x`) may read every account's test objects; it writes to its own.
 """
 
 from __future__ import annotations

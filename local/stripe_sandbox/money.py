@@ -112,11 +112,10 @@ def display(amount: int, currency: str, locale: str = "en_US") -> str:
     value = decimal(amount, currency)
     pattern = known.currency_formats["standard"].pattern
     fraction = "." + "0" * digits if digits else ""
-    text = format_currency(
+    return format_currency(
         value, currency.upper(), pattern.replace(".00", fraction), locale=known,
         currency_digits=False,
     )  # fmt: skip
-    return text
 
 
 def _locale(name: str) -> Locale:

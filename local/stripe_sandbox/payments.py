@@ -14,8 +14,13 @@ from .errors import Json, StripeError
 from .ids import client_secret, new_id
 
 EMPTY_ADDRESS: Json = {
-    "city": None, "country": None, "line1": None, "line2": None, "postal_code": None, "state": None,
-}  # fmt: skip
+    "city": None,
+    "country": None,
+    "line1": None,
+    "line2": None,
+    "postal_code": None,
+    "state": None,
+}
 CARD_FEE_PERCENT, CARD_FEE_FIXED = 29, 30
 _AVAILABLE_AFTER = 2 * 24 * 3600
 DEBIT_TYPES = {"usd": "us_bank_account", "eur": "sepa_debit"}
@@ -43,9 +48,14 @@ def billing(given: Json | None = None) -> Json:
 
 
 def card_method(
-    ctx: Context, card: cards.Card, month: int, year: int, details: Json | None = None,
-    *, checked: bool = True,
-) -> Json:  # fmt: skip
+    ctx: Context,
+    card: cards.Card,
+    month: int,
+    year: int,
+    details: Json | None = None,
+    *,
+    checked: bool = True,
+) -> Json:
     """A new payment method of a card. What is kept of the number is brand, last4, fingerprint."""
     secret = str(ctx.store.setting("secret"))
     postal = billing(details)["address"]["postal_code"]
@@ -86,32 +96,50 @@ def debit_method(ctx: Context, currency: str, details: Json) -> Json:
     part: Json
     if kind == "us_bank_account":
         part = {
-            "account_holder_type": "individual", "account_type": "checking",
-            "bank_name": "STRIPE TEST BANK", "financial_connections_account": None,
-            "fingerprint": mark, "last4": "6789",
+            "account_holder_type": "individual",
+            "account_type": "checking",
+            "bank_name": "STRIPE TEST BANK",
+            "financial_connections_account": None,
+            "fingerprint": mark,
+            "last4": "6789",
             "networks": {"preferred": "ach", "supported": ["ach"]},
-            "routing_number": "110000000", "status_details": None,
-        }  # fmt: skip
+            "routing_number": "110000000",
+            "status_details": None,
+        }
     else:
         part = {
-            "bank_code": "37040044", "branch_code": "", "country": "DE", "fingerprint": mark,
-            "generated_from": {"charge": None, "setup_attempt": None}, "last4": "3000",
-        }  # fmt: skip
+            "bank_code": "37040044",
+            "branch_code": "",
+            "country": "DE",
+            "fingerprint": mark,
+            "generated_from": {"charge": None, "setup_attempt": None},
+            "last4": "3000",
+        }
     return ctx.put(
         {
-            **_method_base(ctx, kind, details), kind: part, "_charge": "pending",
-            "_off_session": "pending", "_authenticate": False,
+            **_method_base(ctx, kind, details),
+            kind: part,
+            "_charge": "pending",
+            "_off_session": "pending",
+            "_authenticate": False,
         }
-    )  # fmt: skip
+    )
 
 
 def _method_base(ctx: Context, kind: str, details: Json | None) -> Json:
     return {
-        "id": new_id("pm"), "object": "payment_method", "allow_redisplay": "unspecified",
-        "billing_details": billing(details), "created": ctx.now, "customer": None,
-        "customer_account": None, "livemode": ctx.livemode, "metadata": {}, "radar_options": {},
+        "id": new_id("pm"),
+        "object": "payment_method",
+        "allow_redisplay": "unspecified",
+        "billing_details": billing(details),
+        "created": ctx.now,
+        "customer": None,
+        "customer_account": None,
+        "livemode": ctx.livemode,
+        "metadata": {},
+        "radar_options": {},
         "type": kind,
-    }  # fmt: skip
+    }
 
 
 def _display_brand(brand: str) -> str:
@@ -188,18 +216,27 @@ def new_intent(ctx: Context, amount: int, currency: str, **members: Any) -> Json
 def succeed(ctx: Context, intent: Json, method: Json, charge: Json | None = None) -> Json:
     """The charge went through: at once, or the debit whose pending `charge` is given settled."""
     charge = charge or new_charge(ctx, intent, method)
-    charge.update(status="succeeded", paid=True, captured=True, amount_captured=charge["amount"],
-                  outcome=_outcome("authorized"))  # fmt: skip
+    charge.update(
+        status="succeeded",
+        paid=True,
+        captured=True,
+        amount_captured=charge["amount"],
+        outcome=_outcome("authorized"),
+    )
     delay = float(ctx.account()["balance_delay"])
     if delay == 0:
         post_balance(ctx, charge)
     elif delay > 0:
         ctx.store.set_timer(ctx.store.now() + delay, "post_balance", charge["id"])
     intent.update(
-        status="succeeded", latest_charge=charge["id"], payment_method=method["id"],
-        amount_received=intent["amount"], next_action=None, processing=None,
+        status="succeeded",
+        latest_charge=charge["id"],
+        payment_method=method["id"],
+        amount_received=intent["amount"],
+        next_action=None,
+        processing=None,
         last_payment_error=None,
-    )  # fmt: skip
+    )
     ctx.put(charge)
     ctx.put(intent)
     ctx.emit("charge.succeeded", charge)
@@ -214,8 +251,13 @@ def decline(
     code, decline_code, message = cards.DECLINES[outcome]
     if outcome != "authentication_failure":
         charge = charge or new_charge(ctx, intent, method)
-        charge.update(status="failed", paid=False, failure_code=code, failure_message=message,
-                      outcome=_outcome("declined", decline_code))  # fmt: skip
+        charge.update(
+            status="failed",
+            paid=False,
+            failure_code=code,
+            failure_message=message,
+            outcome=_outcome("declined", decline_code),
+        )
         ctx.put(charge)
         intent["latest_charge"] = charge["id"]
         ctx.emit("charge.failed", charge)
@@ -232,8 +274,13 @@ def decline(
         "type": "invalid_request_error" if outcome == "authentication_failure" else "card_error",
     }
     error = {name: value for name, value in error.items() if value is not None}
-    intent.update(status="requires_payment_method", payment_method=None, next_action=None,
-                  processing=None, last_payment_error=error)  # fmt: skip
+    intent.update(
+        status="requires_payment_method",
+        payment_method=None,
+        next_action=None,
+        processing=None,
+        last_payment_error=error,
+    )
     ctx.put(intent)
     ctx.emit("payment_intent.payment_failed", intent)
     return error
@@ -242,10 +289,13 @@ def decline(
 def require_action(ctx: Context, intent: Json, method: Json, return_url: str | None) -> None:
     url = return_url or f"{ctx.base_url}/c/authenticate/{intent['id']}"
     intent.update(
-        status="requires_action", payment_method=method["id"],
-        next_action={"type": "redirect_to_url",
-                     "redirect_to_url": {"return_url": return_url, "url": url}},
-    )  # fmt: skip
+        status="requires_action",
+        payment_method=method["id"],
+        next_action={
+            "type": "redirect_to_url",
+            "redirect_to_url": {"return_url": return_url, "url": url},
+        },
+    )
     ctx.put(intent)
     ctx.emit("payment_intent.requires_action", intent)
 
@@ -254,8 +304,12 @@ def start_debit(ctx: Context, intent: Json, method: Json) -> Json:
     charge = new_charge(ctx, intent, method)
     charge.update(status="pending", paid=False, captured=True, outcome=_outcome("authorized"))
     ctx.put(charge)
-    intent.update(status="processing", payment_method=method["id"], latest_charge=charge["id"],
-                  last_payment_error=None)  # fmt: skip
+    intent.update(
+        status="processing",
+        payment_method=method["id"],
+        latest_charge=charge["id"],
+        last_payment_error=None,
+    )
     ctx.put(intent)
     ctx.emit("charge.pending", charge)
     ctx.emit("payment_intent.processing", intent)
@@ -264,8 +318,9 @@ def start_debit(ctx: Context, intent: Json, method: Json) -> Json:
 
 def _pending_debit(ctx: Context, intent: Json) -> tuple[Json, Json]:
     if intent["status"] != "processing":
-        raise StripeError(400, "invalid_request_error",
-                          f"{intent['id']} is {intent['status']}, not processing.")  # fmt: skip
+        raise StripeError(
+            400, "invalid_request_error", f"{intent['id']} is {intent['status']}, not processing."
+        )
     charge = ctx.find("charge", intent["latest_charge"], "charge")
     return charge, ctx.find("payment_method", charge["payment_method"], "payment_method")
 
@@ -291,8 +346,9 @@ def bounce_debit(ctx: Context, intent: Json) -> Json:
 
 
 def cancel(ctx: Context, intent: Json, reason: str | None) -> Json:
-    intent.update(status="canceled", canceled_at=ctx.now, cancellation_reason=reason,
-                  next_action=None)  # fmt: skip
+    intent.update(
+        status="canceled", canceled_at=ctx.now, cancellation_reason=reason, next_action=None
+    )
     ctx.put(intent)
     ctx.emit("payment_intent.canceled", intent)
     return intent
@@ -313,12 +369,16 @@ def new_charge(ctx: Context, intent: Json, method: Json) -> Json:
             authorization_code=new_id("x", 6)[2:].upper(),
             extended_authorization={"status": "disabled"},
             incremental_authorization={"status": "unavailable"},
-            installments=None, mandate=None, multicapture={"status": "unavailable"},
-            network=method["card"]["brand"], network_token={"used": False},
-            network_transaction_id=new_id("x", 15)[2:], transaction_link_id=None,
+            installments=None,
+            mandate=None,
+            multicapture={"status": "unavailable"},
+            network=method["card"]["brand"],
+            network_token={"used": False},
+            network_transaction_id=new_id("x", 15)[2:],
+            transaction_link_id=None,
             overcapture={"maximum_amount_capturable": intent["amount"], "status": "unavailable"},
             three_d_secure=_three_d_secure() if authenticated else None,
-        )  # fmt: skip
+        )
     elif kind == "us_bank_account":
         for name in ("networks", "status_details", "financial_connections_account"):
             details.pop(name, None)
@@ -378,11 +438,15 @@ def new_charge(ctx: Context, intent: Json, method: Json) -> Json:
 
 def _three_d_secure() -> Json:
     return {
-        "authentication_flow": "challenge", "electronic_commerce_indicator": "05",
-        "exemption_indicator": None, "exemption_indicator_applied": None,
-        "result": "authenticated", "result_reason": None, "transaction_id": new_id("x", 20)[2:],
+        "authentication_flow": "challenge",
+        "electronic_commerce_indicator": "05",
+        "exemption_indicator": None,
+        "exemption_indicator_applied": None,
+        "result": "authenticated",
+        "result_reason": None,
+        "transaction_id": new_id("x", 20)[2:],
         "version": "2.2.0",
-    }  # fmt: skip
+    }
 
 
 def _outcome(kind: str, reason: str | None = None) -> Json:
@@ -396,10 +460,11 @@ def _outcome(kind: str, reason: str | None = None) -> Json:
         "risk_level": "normal",
         "risk_score": 12,
         "rule": None,
-        "seller_message": "Payment complete." if ok
+        "seller_message": "Payment complete."
+        if ok
         else "The bank did not return any further details with this decline.",
         "type": "authorized" if ok else "issuer_declined",
-    }  # fmt: skip
+    }
 
 
 def post_balance(ctx: Context, charge: Json) -> Json:
@@ -433,27 +498,42 @@ def balance_entry(
             "exchange_rate": None,
             "fee": fee,
             "fee_details": [
-                {"amount": fee, "application": None, "currency": charge["currency"],
-                 "description": "Stripe processing fees", "type": "stripe_fee"}
-            ] if fee else [],
+                {
+                    "amount": fee,
+                    "application": None,
+                    "currency": charge["currency"],
+                    "description": "Stripe processing fees",
+                    "type": "stripe_fee",
+                }
+            ]
+            if fee
+            else [],
             "net": amount - fee,
             "reporting_category": kind,
             "source": source,
             "status": "pending",
             "type": kind,
         }
-    )  # fmt: skip
+    )
 
 
 def card_error(ctx: Context, intent: Json, error: Json) -> StripeError:
     """The 402 of a failed confirmation, with the intent as it now is."""
-    extra = {name: value for name, value in error.items()
-             if name not in ("code", "doc_url", "message", "type", "param")}  # fmt: skip
+    extra = {
+        name: value
+        for name, value in error.items()
+        if name not in ("code", "doc_url", "message", "type", "param")
+    }
     return StripeError(
-        402, "card_error", error["message"], code=error["code"], keep=True,
+        402,
+        "card_error",
+        error["message"],
+        code=error["code"],
+        keep=True,
         payment_intent=public(intent),
-        request_log_url=f"https://dashboard.stripe.com/test/logs/{ctx.request_id}", **extra,
-    )  # fmt: skip
+        request_log_url=f"https://dashboard.stripe.com/test/logs/{ctx.request_id}",
+        **extra,
+    )
 
 
 def display(amount: int, currency: str) -> str:

@@ -155,17 +155,26 @@ class Store:
             " ON CONFLICT (id) DO UPDATE SET customer = excluded.customer,"
             " payment_intent = excluded.payment_intent, charge = excluded.charge,"
             " status = excluded.status, expires_at = excluded.expires_at, body = excluded.body",
-            body["id"], body["object"], scope.account, int(scope.livemode),
-            int(body.get("created") or self.now()), *columns, json.dumps(body),
-        )  # fmt: skip
+            body["id"],
+            body["object"],
+            scope.account,
+            int(scope.livemode),
+            int(body.get("created") or self.now()),
+            *columns,
+            json.dumps(body),
+        )
         return body
 
     def get(self, scope: Scope, kind: str, id_: str) -> Json | None:
         row = self._row(
             "SELECT body FROM objects WHERE id = ? AND kind = ? AND livemode = ?"
             " AND (account = ? OR ?)",
-            id_, kind, int(scope.livemode), scope.account, int(scope.read_all),
-        )  # fmt: skip
+            id_,
+            kind,
+            int(scope.livemode),
+            scope.account,
+            int(scope.read_all),
+        )
         return json.loads(row[0]) if row else None
 
     def find_any(self, id_: str) -> tuple[Scope, Json] | None:
@@ -185,31 +194,45 @@ class Store:
         return [
             json.loads(row[0])
             for row in self._rows(
-                "SELECT body FROM objects WHERE kind = ? AND livemode = ? AND (account = ? OR ?)"
-                f"{conditions} ORDER BY seq DESC",  # noqa: S608
-                kind, int(scope.livemode), scope.account, int(scope.read_all), *columns.values(),
-            )  # fmt: skip
+                "SELECT body FROM objects WHERE kind = ? AND livemode = ?"  # noqa: S608 - names only
+                f" AND (account = ? OR ?){conditions} ORDER BY seq DESC",
+                kind,
+                int(scope.livemode),
+                scope.account,
+                int(scope.read_all),
+                *columns.values(),
+            )
         ]
+
+    def kinds(self) -> list[str]:
+        return [row[0] for row in self._rows("SELECT DISTINCT kind FROM objects ORDER BY kind")]
 
     def due_sessions(self, now: float) -> list[tuple[Scope, Json]]:
         return [
             (Scope(row[0], bool(row[1])), json.loads(row[2]))
             for row in self._rows(
                 "SELECT account, livemode, body FROM objects WHERE kind = 'checkout.session'"
-                " AND status = 'open' AND expires_at <= ?", now,
-            )  # fmt: skip
+                " AND status = 'open' AND expires_at <= ?",
+                now,
+            )
         ]
 
     # -- idempotency records
 
     def idempotency_record(self, scope: str, key: str) -> Json | None:
-        row = self._row("SELECT created, body FROM idempotency WHERE scope = ? AND key = ?",
-                        scope, key)  # fmt: skip
+        row = self._row(
+            "SELECT created, body FROM idempotency WHERE scope = ? AND key = ?", scope, key
+        )
         return {"created": row[0], **json.loads(row[1])} if row else None
 
     def put_idempotency(self, scope: str, key: str, created: float, body: Json) -> None:
-        self._run("INSERT OR REPLACE INTO idempotency VALUES (?,?,?,?)",
-                  scope, key, created, json.dumps(body))  # fmt: skip
+        self._run(
+            "INSERT OR REPLACE INTO idempotency VALUES (?,?,?,?)",
+            scope,
+            key,
+            created,
+            json.dumps(body),
+        )
 
     def drop_idempotency(self, scope: str, key: str) -> None:
         self._run("DELETE FROM idempotency WHERE scope = ? AND key = ?", scope, key)
@@ -223,9 +246,13 @@ class Store:
     # -- the request log
 
     def log_request(self, entry: Json) -> int:
-        return self._insert("INSERT INTO requests (time, method, path, body) VALUES (?,?,?,?)",
-                            entry["time"], entry["method"], entry["path"],
-                            json.dumps(entry))  # fmt: skip
+        return self._insert(
+            "INSERT INTO requests (time, method, path, body) VALUES (?,?,?,?)",
+            entry["time"],
+            entry["method"],
+            entry["path"],
+            json.dumps(entry),
+        )
 
     def update_request(self, seq: int, entry: Json) -> None:
         self._run("UPDATE requests SET body = ? WHERE seq = ?", json.dumps(entry), seq)
@@ -235,8 +262,13 @@ class Store:
         rows = self._rows(
             "SELECT seq, body FROM requests WHERE substr(path, 1, ?) = ? AND (? = '' OR method = ?)"
             " AND time >= ? ORDER BY seq DESC LIMIT ?",
-            len(path), path, method, method, since, limit,
-        )  # fmt: skip
+            len(path),
+            path,
+            method,
+            method,
+            since,
+            limit,
+        )
         return [{"seq": row[0], **json.loads(row[1])} for row in reversed(rows)]
 
     def clear_requests(self) -> None:
@@ -249,9 +281,13 @@ class Store:
             "INSERT INTO deliveries (id, event, endpoint, state, due, body) VALUES (?,?,?,?,?,?)"
             " ON CONFLICT (id) DO UPDATE SET state = excluded.state, due = excluded.due,"
             " body = excluded.body",
-            delivery["id"], delivery["event"], delivery["endpoint"], delivery["state"],
-            delivery["due"], json.dumps(delivery),
-        )  # fmt: skip
+            delivery["id"],
+            delivery["event"],
+            delivery["endpoint"],
+            delivery["state"],
+            delivery["due"],
+            json.dumps(delivery),
+        )
 
     def delivery(self, id_: str) -> Json | None:
         row = self._row("SELECT body FROM deliveries WHERE id = ?", id_)
@@ -259,22 +295,34 @@ class Store:
 
     def deliveries(self, **columns: Any) -> list[Json]:
         conditions = " AND ".join(f"{name} = ?" for name in columns) or "1"
-        return [json.loads(row[0]) for row in self._rows(
-            f"SELECT body FROM deliveries WHERE {conditions} ORDER BY seq",  # noqa: S608
-            *columns.values())]  # fmt: skip
+        return [
+            json.loads(row[0])
+            for row in self._rows(
+                f"SELECT body FROM deliveries WHERE {conditions} ORDER BY seq",  # noqa: S608
+                *columns.values(),
+            )
+        ]
 
     def due_deliveries(self, now: float) -> list[Json]:
-        return [json.loads(row[0]) for row in self._rows(
-            "SELECT body FROM deliveries WHERE state = 'pending' AND due <= ? ORDER BY due, seq",
-            now)]  # fmt: skip
+        return [
+            json.loads(row[0])
+            for row in self._rows(
+                "SELECT body FROM deliveries WHERE state = 'pending' AND due <= ?"
+                " ORDER BY due, seq",
+                now,
+            )
+        ]
 
     def next_delivery(self) -> float | None:
         row = self._row("SELECT MIN(due) FROM deliveries WHERE state = 'pending'")
         return float(row[0]) if row and row[0] is not None else None
 
     def undelivered(self, event: str) -> int:
-        row = self._row("SELECT COUNT(DISTINCT endpoint) FROM deliveries WHERE event = ?"
-                        " AND state NOT IN ('succeeded', 'copy')", event)  # fmt: skip
+        row = self._row(
+            "SELECT COUNT(DISTINCT endpoint) FROM deliveries WHERE event = ?"
+            " AND state NOT IN ('succeeded', 'copy')",
+            event,
+        )
         return int(row[0]) if row else 0
 
     # -- timers: things that happen later by the sandbox's clock
@@ -285,8 +333,10 @@ class Store:
     def take_timers(self, now: float, object_id: str | None = None) -> list[tuple[str, str]]:
         """(action, object id) of what is due; of everything for `object_id` if given."""
         where, value = ("object = ?", object_id) if object_id else ("due <= ?", now)
-        rows = self._rows(f"SELECT seq, action, object FROM timers WHERE {where} ORDER BY due, seq",  # noqa: S608
-                          value)  # fmt: skip
+        rows = self._rows(
+            f"SELECT seq, action, object FROM timers WHERE {where} ORDER BY due, seq",  # noqa: S608
+            value,
+        )
         for row in rows:
             self._run("DELETE FROM timers WHERE seq = ?", row[0])
         return [(row[1], row[2]) for row in rows]

@@ -1,6 +1,6 @@
-"""A small tax engine in place of Stripe Tax: one standard rate per place, registrations, reverse charge.
+"""A small tax engine in place of Stripe Tax: one rate per place, registrations, reverse charge.
 
-The rates are the standard ones of 2026, simplified: good for trying a flow, not for filing a return.
+The rates are the standard ones of 2026, simplified: for trying a flow, not for filing a return.
 """
 
 from __future__ import annotations
@@ -184,9 +184,7 @@ def compute(
     return apply_rates(amount, currency, found, inclusive=inclusive)
 
 
-def apply_rates(
-    amount: int, currency: str, parts: list[Component], *, inclusive: bool
-) -> Taxed:
+def apply_rates(amount: int, currency: str, parts: list[Component], *, inclusive: bool) -> Taxed:
     whole = sum((part.percentage for part in parts), Decimal(0))
     net = Decimal(amount)
     if inclusive:
@@ -247,7 +245,7 @@ def tax_id_country(type_: str, value: str) -> str | None:
     if type_ == "eu_vat":
         prefix = value[:2].upper()
         return "GR" if prefix == "EL" else prefix
-    head = type_.split("_")[0].upper()
+    head = type_.split("_", maxsplit=1)[0].upper()
     return head if len(head) == 2 else None
 
 

@@ -11,10 +11,10 @@ import types
 import typing
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Any, Literal, NotRequired, Required, Union, get_args, get_origin
 
 from stripe._request_options import RequestOptions
-from typing_extensions import NotRequired, Required, is_typeddict
+from typing_extensions import is_typeddict
 
 from .errors import invalid, missing_param, unknown_params
 
@@ -40,10 +40,10 @@ def validate(
     return _typed_dict(params, declared, "", unsettable)
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _members(declared: Any) -> dict[str, Any]:
     hints = typing.get_type_hints(declared, localns=_ONLY_FOR_TYPE_CHECKERS, include_extras=True)
-    if _OPTIONS <= hints.keys():
+    if hints.keys() >= _OPTIONS:
         hints = {name: hint for name, hint in hints.items() if name not in _OPTIONS}
     return {name: _unwrap(hint) for name, hint in hints.items()}
 
@@ -54,11 +54,11 @@ def _unwrap(hint: Any) -> Any:
     return hint
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _required(declared: Any) -> tuple[str, ...]:
     # On a class with postponed annotations `__required_keys__` is wrong, so read the hints.
     hints = typing.get_type_hints(declared, localns=_ONLY_FOR_TYPE_CHECKERS, include_extras=True)
-    options = _OPTIONS if _OPTIONS <= hints.keys() else frozenset()
+    options = _OPTIONS if hints.keys() >= _OPTIONS else frozenset()
     return tuple(
         name
         for name, hint in hints.items()
@@ -90,8 +90,9 @@ def _typed_dict(
 
 def _value(value: Any, hint: Any, path: str) -> Any:
     options = _options(hint)
-    literals = [arg for option in options if get_origin(option) is Literal
-                for arg in get_args(option)]  # fmt: skip
+    literals = [
+        arg for option in options if get_origin(option) is Literal for arg in get_args(option)
+    ]
     if value == "":
         if "" in literals:
             return ""
@@ -140,9 +141,11 @@ def _scalar(value: str, options: tuple[Any, ...], enum: list[str], path: str) ->
         raise invalid(f"Invalid object: {path}", path, stored=False)
     if len(value) > _MAX_TEXT:
         raise invalid(
-            f"Invalid string: {value[:20]}...; must be at most {_MAX_TEXT} characters", path,
-            "parameter_invalid_string", stored=False,
-        )  # fmt: skip
+            f"Invalid string: {value[:20]}...; must be at most {_MAX_TEXT} characters",
+            path,
+            "parameter_invalid_string",
+            stored=False,
+        )
     return value
 
 
@@ -168,16 +171,27 @@ def metadata(value: dict[str, Any], path: str) -> dict[str, str]:
     for key, text in value.items():
         where = f"{path}[{key}]"
         if isinstance(text, dict):
-            raise invalid(f"Metadata values must be strings, but for key '{key}' you passed in a "
-                          "value of type hash", where, stored=False)  # fmt: skip
+            raise invalid(
+                f"Metadata values must be strings, but for key '{key}' you passed in a "
+                "value of type hash",
+                where,
+                stored=False,
+            )
         if not key or len(key) > MAX_METADATA_KEY:
-            raise invalid(f"Metadata keys must be 1 to {MAX_METADATA_KEY} characters long, but you "
-                          f"passed in a key that is {len(key)} characters: {key}",
-                          where, stored=False)  # fmt: skip
+            raise invalid(
+                f"Metadata keys must be 1 to {MAX_METADATA_KEY} characters long, but you "
+                f"passed in a key that is {len(key)} characters: {key}",
+                where,
+                stored=False,
+            )
         if len(text) > MAX_METADATA_VALUE:
-            raise invalid(f"Metadata values can have up to {MAX_METADATA_VALUE} characters, but you"
-                          f" passed in a value that is {len(text)} characters. Invalid value: "
-                          f"{text[:30]}...", where, stored=False)  # fmt: skip
+            raise invalid(
+                f"Metadata values can have up to {MAX_METADATA_VALUE} characters, but you"
+                f" passed in a value that is {len(text)} characters. Invalid value: "
+                f"{text[:30]}...",
+                where,
+                stored=False,
+            )
     return dict(value)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import hashlib
 import hmac
 import json
@@ -40,7 +41,7 @@ class Rule:
     drop       never sent; Stripe would list it as undelivered
     duplicate  sent `copies` times at once
     delay      sent after `seconds`
-    corrupt    sent with a broken `part`: body, signature or timestamp (old), once; the retry is right
+    corrupt    sent once with a broken `part` (body, signature, old timestamp); retries are right
     """
 
     kind: RuleKind
@@ -72,9 +73,7 @@ class Rule:
 class Dispatcher:
     """`start` and `stop` inside the event loop; `on_event` inside a transaction."""
 
-    def __init__(
-        self, store: Store, *, retry_base: float, timeout: float, max_tries: int
-    ) -> None:
+    def __init__(self, store: Store, *, retry_base: float, timeout: float, max_tries: int) -> None:
         self._store = store
         self._retry_base = retry_base
         self._timeout = timeout
@@ -159,10 +158,18 @@ class Dispatcher:
 
     def _new_delivery(self, event: Json, endpoint: Json, *, copy: bool = False) -> Json:
         return {
-            "id": new_id("dlv"), "event": event["id"], "type": event["type"],
-            "endpoint": endpoint["id"], "url": endpoint["url"], "state": "pending",
-            "due": time.time(), "tries": 0, "copy": copy, "corrupt": None, "attempts": [],
-        }  # fmt: skip
+            "id": new_id("dlv"),
+            "event": event["id"],
+            "type": event["type"],
+            "endpoint": endpoint["id"],
+            "url": endpoint["url"],
+            "state": "pending",
+            "due": time.time(),
+            "tries": 0,
+            "copy": copy,
+            "corrupt": None,
+            "attempts": [],
+        }
 
     # -- controls
 
@@ -188,8 +195,9 @@ class Dispatcher:
                 await self._send(delivery["id"])
         return [item for item in (self._store.delivery(d["id"]) for d in held) if item]
 
-    async def resend(self, event: Json, scope: Scope, copies: int, corrupt: str | None,
-                     endpoint: str | None) -> list[Json]:  # fmt: skip
+    async def resend(
+        self, event: Json, scope: Scope, copies: int, corrupt: str | None, endpoint: str | None
+    ) -> list[Json]:
         """Sends an event again to its endpoints, `copies` times at once, without retries."""
         chosen = [
             item
@@ -225,13 +233,13 @@ class Dispatcher:
                 if delivery["id"] not in self._busy:
                     task = asyncio.create_task(self._send(delivery["id"]))
                     self._busy[delivery["id"]] = task
-                    task.add_done_callback(lambda _, id_=delivery["id"]: self._done(id_))
+                    task.add_done_callback(functools.partial(self._done, delivery["id"]))
             following = self._store.next_delivery()
             wait = min(0.5, max(0.01, following - now)) if following else 0.5
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), wait)
 
-    def _done(self, id_: str) -> None:
+    def _done(self, id_: str, _task: asyncio.Task[None]) -> None:
         self._busy.pop(id_, None)
 
     async def _send(self, id_: str) -> None:
@@ -270,7 +278,8 @@ class Dispatcher:
                 self._store.put_delivery({**other, "state": "succeeded"})
 
     async def _attempt(self, delivery: Json, event: Json, endpoint: Json) -> Json:
-        assert self._client is not None
+        if self._client is None:
+            raise RuntimeError("the dispatcher isn't started")
         started = time.time()
         pending = self._store.undelivered(event["id"])
         body = render(event, endpoint["api_version"], pending)
@@ -281,19 +290,26 @@ class Dispatcher:
             header = sign(body, ["whsec_wrong"], stamp)
         elif corrupt == "body":
             body = body.replace(b'"livemode"', b'"livemodX"', 1)
-        attempt: Json = {"time": started, "status": None, "error": None, "response": "",
-                         "signature": header}  # fmt: skip
+        attempt: Json = {
+            "time": started,
+            "status": None,
+            "error": None,
+            "response": "",
+            "signature": header,
+        }
         try:
             async with asyncio.timeout(self._timeout):
                 answer = await self._client.post(
-                    endpoint["url"], content=body,
+                    endpoint["url"],
+                    content=body,
                     headers={
                         "Content-Type": "application/json; charset=utf-8",
-                        "Cache-Control": "no-cache", "Accept": "*/*; q=0.5, application/xml",
+                        "Cache-Control": "no-cache",
+                        "Accept": "*/*; q=0.5, application/xml",
                         "User-Agent": "Stripe/1.0 (+https://stripe.com/docs/webhooks)",
                         "Stripe-Signature": header,
                     },
-                )  # fmt: skip
+                )
             attempt["status"] = answer.status_code
             attempt["response"] = answer.text[:_SHOWN_BODY]
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, OSError) as error:
@@ -305,8 +321,10 @@ class Dispatcher:
 def render(event: Json, api_version: str | None, pending: int) -> bytes:
     """The body as Stripe prints it: indented, UTF-8, in the endpoint's API version."""
     shown: dict[str, Any] = {
-        **event, "api_version": api_version or API_VERSION, "pending_webhooks": pending,
-    }  # fmt: skip
+        **event,
+        "api_version": api_version or API_VERSION,
+        "pending_webhooks": pending,
+    }
     return json.dumps(shown, indent=2, ensure_ascii=False).encode()
 
 

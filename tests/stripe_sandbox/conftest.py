@@ -1,4 +1,4 @@
-"""The sandbox in this process on a free port, the official SDK pointed at it, and a webhook receiver."""
+"""The sandbox in this process on a free port, the SDK pointed at it, and a webhook receiver."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ import uvicorn
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from local.stripe_sandbox.app import Config, create_app  # noqa: E402
+from local.stripe_sandbox.app import Config, create_app
 
 DEADLINE = 10.0
 
@@ -45,9 +45,10 @@ class Server:
         self._server = uvicorn.Server(
             uvicorn.Config(
                 create_app(Config(state_file=state_file, **settings)),
-                log_level="error", timeout_graceful_shutdown=1,
+                log_level="error",
+                timeout_graceful_shutdown=1,
             )
-        )  # fmt: skip
+        )
         self._thread = threading.Thread(target=self._server.run, args=([self._socket],))
         self._thread.start()
         wait_for(lambda: self._server.started, "the sandbox starts")
@@ -73,16 +74,25 @@ class Server:
     def pay(self, session_id: str, **fields: str) -> httpx.Response:
         """Sends the checkout form as its script does."""
         form = {
-            "method": "card", "email": "buyer@example.com", "card": "4242 4242 4242 4242",
-            "expiry": "12 / 34", "cvc": "123", "name": "Ada Buyer", "country": "DE",
+            "method": "card",
+            "email": "buyer@example.com",
+            "card": "4242 4242 4242 4242",
+            "expiry": "12 / 34",
+            "cvc": "123",
+            "name": "Ada Buyer",
+            "country": "DE",
             "postal": "10115",
-        }  # fmt: skip
-        return self.http.post(f"/c/pay/{session_id}", data={**form, **fields},
-                              headers={"Accept": "application/json"})  # fmt: skip
+        }
+        return self.http.post(
+            f"/c/pay/{session_id}", data={**form, **fields}, headers={"Accept": "application/json"}
+        )
 
     def answer_challenge(self, session_id: str, answer: str) -> httpx.Response:
-        return self.http.post(f"/c/pay/{session_id}/authenticate", data={"answer": answer},
-                              headers={"Accept": "application/json"})  # fmt: skip
+        return self.http.post(
+            f"/c/pay/{session_id}/authenticate",
+            data={"answer": answer},
+            headers={"Accept": "application/json"},
+        )
 
 
 class Receiver:
@@ -111,7 +121,9 @@ class Receiver:
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}/hook"
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        threading.Thread(
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
+        ).start()
 
     def close(self) -> None:
         self.hang.set()
@@ -161,8 +173,12 @@ def receiver() -> Iterator[Receiver]:
 
 def session_params(**changes: Any) -> dict[str, Any]:
     """A checkout session as the product makes it."""
-    price = {"currency": "eur", "unit_amount": 10000, "tax_behavior": "exclusive",
-             "product_data": {"name": "Consulting"}}  # fmt: skip
+    price = {
+        "currency": "eur",
+        "unit_amount": 10000,
+        "tax_behavior": "exclusive",
+        "product_data": {"name": "Consulting"},
+    }
     return {
         "mode": "payment",
         "success_url": "https://shop.example/done?s={CHECKOUT_SESSION_ID}",

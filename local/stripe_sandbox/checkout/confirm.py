@@ -1,4 +1,4 @@
-"""What "Pay" does: tax for the buyer's address, payment intent, attempt, and the session's completion."""
+"""What "Pay" does: tax for the buyer's address, an attempt, and the session's completion."""
 
 from __future__ import annotations
 
@@ -55,8 +55,10 @@ def pay(ctx: Context, session: Json, form: Form) -> Outcome:
         return Outcome("gone")
     price_for(ctx, session, form)
     if session["automatic_tax"]["status"] == "requires_location_inputs":
-        return Outcome("declined", "We couldn't determine your location for tax. "
-                       "Check the country and the postal code.")  # fmt: skip
+        return Outcome(
+            "declined",
+            "We couldn't determine your location for tax. Check the country and the postal code.",
+        )
     _note_buyer(ctx, session, form)
     intent = _intent(ctx, session)
     details = {"address": form.address(), "email": form.email, "name": form.name}
@@ -126,9 +128,13 @@ def _note_buyer(ctx: Context, session: Json, form: Form) -> None:
         "tax_ids": [{"type": item["type"], "value": item["value"]} for item in ids],
     }
     session["_form"] = {
-        "email": form.email, "name": form.name, "country": form.country, "postal": form.postal,
-        "vat": form.vat, "method": form.method,
-    }  # fmt: skip
+        "email": form.email,
+        "name": form.name,
+        "country": form.country,
+        "postal": form.postal,
+        "vat": form.vat,
+        "method": form.method,
+    }
 
 
 def _intent(ctx: Context, session: Json) -> Json:
@@ -139,7 +145,9 @@ def _intent(ctx: Context, session: Json) -> Json:
         intent["amount"] = session["amount_total"]
         return ctx.put(intent)
     intent = payments.new_intent(
-        ctx, session["amount_total"], session["currency"],
+        ctx,
+        session["amount_total"],
+        session["currency"],
         capture_method=data.get("capture_method", "automatic_async"),
         customer=session["customer"],
         description=data.get("description"),
@@ -152,7 +160,7 @@ def _intent(ctx: Context, session: Json) -> Json:
         setup_future_usage=data.get("setup_future_usage"),
         statement_descriptor=data.get("statement_descriptor"),
         statement_descriptor_suffix=data.get("statement_descriptor_suffix"),
-    )  # fmt: skip
+    )
     session["payment_intent"] = intent["id"]
     ctx.put(session)
     return intent
@@ -165,9 +173,13 @@ def _settle_customer(ctx: Context, session: Json, intent: Json, method: Json) ->
     if customer is None and session["customer_creation"] == "always":
         customer = customers.build(
             ctx,
-            {"email": details["email"], "name": details["name"], "address": details["address"],
-             "tax_id_data": details["tax_ids"]},
-        )  # fmt: skip
+            {
+                "email": details["email"],
+                "name": details["name"],
+                "address": details["address"],
+                "tax_id_data": details["tax_ids"],
+            },
+        )
         session["customer"] = customer["id"]
     elif customer is not None:
         _update_customer(ctx, session, customer, details)

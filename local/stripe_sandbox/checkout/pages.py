@@ -1,4 +1,4 @@
-"""The checkout page's routes: show, price as the buyer types, pay, authenticate, and the end pages."""
+"""The checkout page's routes: show, price as the buyer types, pay, authenticate, end."""
 
 from __future__ import annotations
 
@@ -23,11 +23,24 @@ from .form import Form
 
 _HERE = Path(__file__).parent
 _CURRENCY_COUNTRY = {
-    "usd": "US", "gbp": "GB", "jpy": "JP", "chf": "CH", "cad": "CA", "aud": "AU", "eur": "DE",
-    "nok": "NO", "sek": "SE", "dkk": "DK", "pln": "PL", "sgd": "SG", "inr": "IN", "nzd": "NZ",
-}  # fmt: skip
-_NOT_COUNTRIES = frozenset({"EU", "EZ", "UN", "XA", "XB", "XK", "ZZ", "QO", "CP", "CQ", "IC", "EA",
-                            "DG", "AC", "TA"})  # fmt: skip
+    "usd": "US",
+    "gbp": "GB",
+    "jpy": "JP",
+    "chf": "CH",
+    "cad": "CA",
+    "aud": "AU",
+    "eur": "DE",
+    "nok": "NO",
+    "sek": "SE",
+    "dkk": "DK",
+    "pln": "PL",
+    "sgd": "SG",
+    "inr": "IN",
+    "nzd": "NZ",
+}
+_NOT_COUNTRIES = frozenset(
+    {"EU", "EZ", "UN", "XA", "XB", "XK", "ZZ", "QO", "CP", "CQ", "IC", "EA", "DG", "AC", "TA"}
+)
 _POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; "
     "img-src 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -57,9 +70,11 @@ class Checkout:
         self._store = api.store
         self._countries = countries()
         self._templates = Environment(
-            loader=FileSystemLoader(_HERE / "templates"), autoescape=True,
-            trim_blocks=True, lstrip_blocks=True,
-        )  # fmt: skip
+            loader=FileSystemLoader(_HERE / "templates"),
+            autoescape=True,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
 
     def routes(self) -> list[Route | Mount]:
         return [
@@ -86,19 +101,33 @@ class Checkout:
         html = self._templates.get_template(name).render(**values)
         return HTMLResponse(html, status_code=status, headers=_HEADERS)
 
-    def _closed(self, ctx: Context, session: Json) -> Response:
+    def _closed(self, session: Json) -> Response:
         complete = session["status"] == "complete"
         return self._page(
-            "closed.html", 200 if complete else 410, session=session, complete=complete,
-            seller=session["branding_settings"]["display_name"], livemode=session["livemode"],
+            "closed.html",
+            200 if complete else 410,
+            session=session,
+            complete=complete,
+            seller=session["branding_settings"]["display_name"],
+            livemode=session["livemode"],
             processing=complete and session["payment_status"] == "unpaid",
             amount=money.display(session["amount_total"], session["currency"]),
-            back=session["cancel_url"], success=_success_url(session) if complete else None,
-        )  # fmt: skip
+            back=session["cancel_url"],
+            success=_success_url(session) if complete else None,
+        )
 
     def _missing(self) -> Response:
-        return self._page("closed.html", 404, session=None, complete=False, seller="Checkout",
-                          back=None, success=None, processing=False, livemode=False)  # fmt: skip
+        return self._page(
+            "closed.html",
+            404,
+            session=None,
+            complete=False,
+            seller="Checkout",
+            back=None,
+            success=None,
+            processing=False,
+            livemode=False,
+        )
 
     async def show(self, request: Request) -> Response:
         found = self._find(request)
@@ -106,7 +135,7 @@ class Checkout:
             return self._missing()
         ctx, session = found
         if session["status"] != "open":
-            return self._closed(ctx, session)
+            return self._closed(session)
         form = self._first_form(ctx, request, session)
         alert = ""
         if request.query_params.get("refused"):
@@ -137,9 +166,14 @@ class Checkout:
         return form
 
     def _form_page(
-        self, ctx: Context, request: Request, session: Json, form: Form, alert: str,
+        self,
+        ctx: Context,
+        request: Request,
+        session: Json,
+        form: Form,
+        alert: str,
         status: int = 200,
-    ) -> Response:  # fmt: skip
+    ) -> Response:
         locale = _locale(request, session)
         confirm.price_for(ctx, session, form)
         customer_email = ""
@@ -148,15 +182,24 @@ class Checkout:
             customer_email = known.get("email") or ""
         methods = session["payment_method_types"]
         return self._page(
-            "checkout.html", status, session=session, form=form, alert=alert,
-            countries=self._countries, seller=session["branding_settings"]["display_name"],
-            price=_prices(session, locale), email_fixed=bool(customer_email),
-            items=_items(session, locale), cards=cards.SHOWN, livemode=session["livemode"],
+            "checkout.html",
+            status,
+            session=session,
+            form=form,
+            alert=alert,
+            countries=self._countries,
+            seller=session["branding_settings"]["display_name"],
+            price=_prices(session, locale),
+            email_fixed=bool(customer_email),
+            items=_items(session, locale),
+            cards=cards.SHOWN,
+            livemode=session["livemode"],
             has_card="card" in methods,
             has_debit=any(name != "card" for name in methods),
             debit_name="ACH" if session["currency"] == "usd" else "SEPA",
-            vat=session["tax_id_collection"]["enabled"], back=session["cancel_url"],
-        )  # fmt: skip
+            vat=session["tax_id_collection"]["enabled"],
+            back=session["cancel_url"],
+        )
 
     # -- acting
 
@@ -193,17 +236,21 @@ class Checkout:
         if outcome.state == "declined":
             return self._refuse(ctx, request, session, form, outcome.message)
         path = f"/c/pay/{session['id']}"
-        return self._go(request, session, {
-            "paid": f"{path}/done", "authenticate": f"{path}/authenticate",
-        }.get(outcome.state, path))  # fmt: skip
+        return self._go(
+            request,
+            session,
+            {
+                "paid": f"{path}/done",
+                "authenticate": f"{path}/authenticate",
+            }.get(outcome.state, path),
+        )
 
     def _refuse(
         self, ctx: Context, request: Request, session: Json, form: Form, message: str
     ) -> Response:
         form.cvc = ""
         if _wants_json(request):
-            return JSONResponse({"message": message, "errors": form.errors}, 402,
-                                headers=_HEADERS)  # fmt: skip
+            return JSONResponse({"message": message, "errors": form.errors}, 402, headers=_HEADERS)
         return self._form_page(ctx, request, session, form, message, 402)
 
     def _go(self, request: Request, session: Json, path: str) -> Response:
@@ -226,11 +273,13 @@ class Checkout:
             return RedirectResponse(f"/c/pay/{session['id']}", 303, headers=_HEADERS)
         method = ctx.find("payment_method", intent["payment_method"], "payment_method")
         return self._page(
-            "authenticate.html", session=session, card=method["card"],
-            seller=session["branding_settings"]["display_name"], livemode=session["livemode"],
-            amount=money.display(intent["amount"], intent["currency"],
-                                 _locale(request, session)),
-        )  # fmt: skip
+            "authenticate.html",
+            session=session,
+            card=method["card"],
+            seller=session["branding_settings"]["display_name"],
+            livemode=session["livemode"],
+            amount=money.display(intent["amount"], intent["currency"], _locale(request, session)),
+        )
 
     async def authenticate(self, request: Request) -> Response:
         fields = await _fields(request)
@@ -239,9 +288,7 @@ class Checkout:
             return self._missing()
         ctx, session = found
         with self._store.transaction():
-            outcome = confirm.authenticate(
-                ctx, session, approved=fields.get("answer") == "approve"
-            )
+            outcome = confirm.authenticate(ctx, session, approved=fields.get("answer") == "approve")
         path = f"/c/pay/{session['id']}"
         if outcome.state == "declined":
             return self._go(request, session, f"{path}?refused=1")
@@ -252,14 +299,17 @@ class Checkout:
         found = self._find(request)
         if found is None:
             return self._missing()
-        ctx, session = found
+        session = found[1]
         if session["status"] != "complete":
             return RedirectResponse(f"/c/pay/{session['id']}", 303, headers=_HEADERS)
         return self._page(
-            "done.html", url=_success_url(session), session=session, livemode=session["livemode"],
+            "done.html",
+            url=_success_url(session),
+            session=session,
+            livemode=session["livemode"],
             seller=session["branding_settings"]["display_name"],
             processing=session["payment_status"] == "unpaid",
-        )  # fmt: skip
+        )
 
     async def receipt(self, request: Request) -> Response:
         found = self._store.find_any(request.path_params["id"])
@@ -268,9 +318,12 @@ class Checkout:
         charge = found[1]
         name = Context(self._store, found[0], "").account()["business_profile"]["name"]
         return self._page(
-            "receipt.html", charge=charge, seller=name, livemode=charge["livemode"],
+            "receipt.html",
+            charge=charge,
+            seller=name,
+            livemode=charge["livemode"],
             amount=money.display(charge["amount"], charge["currency"]),
-        )  # fmt: skip
+        )
 
 
 async def _fields(request: Request) -> dict[str, str]:
@@ -312,13 +365,14 @@ def _prices(session: Json, locale: str) -> Json:
     inclusive = bool(taxes) and all(entry["rate"]["inclusive"] for entry in taxes)
     return {
         "subtotal": money.display(session["amount_subtotal"], currency, locale),
-        "tax": "Enter your address" if waiting
+        "tax": "Enter your address"
+        if waiting
         else money.display(session["total_details"]["amount_tax"], currency, locale),
         "tax_label": _tax_label(taxes, inclusive),
         "tax_shown": bool(automatic["enabled"] or taxes),
         "total": money.display(session["amount_total"], currency, locale),
         "waiting": waiting,
-    }  # fmt: skip
+    }
 
 
 def _tax_label(taxes: list[Json], inclusive: bool) -> str:
@@ -329,8 +383,10 @@ def _tax_label(taxes: list[Json], inclusive: bool) -> str:
         return "VAT (reverse charge)"
     if reasons == {"not_collecting"}:
         return "Tax"
-    parts = [f"{entry['rate']['display_name']} {_percent(entry['rate']['percentage'])}"
-             for entry in taxes]  # fmt: skip
+    parts = [
+        f"{entry['rate']['display_name']} {_percent(entry['rate']['percentage'])}"
+        for entry in taxes
+    ]
     return " + ".join(parts) + (" (included)" if inclusive else "")
 
 
@@ -341,8 +397,10 @@ def _percent(value: float) -> str:
 def _items(session: Json, locale: str) -> list[Json]:
     return [
         {
-            "name": item["description"], "detail": item["_detail"], "quantity": item["quantity"],
+            "name": item["description"],
+            "detail": item["_detail"],
+            "quantity": item["quantity"],
             "amount": money.display(item["amount_subtotal"], session["currency"], locale),
         }
         for item in session["_items"]
-    ]  # fmt: skip
+    ]

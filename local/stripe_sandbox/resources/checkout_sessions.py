@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from decimal import Decimal
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -19,9 +20,16 @@ _CLOCK_SLACK = 5
 _MAX_URL = 5000
 _MAX_PRODUCT_NAME = 250
 _MAX_LINE_ITEMS = 100
-_UNSUPPORTED = ("discounts", "optional_items", "shipping_options", "shipping_address_collection",
-                "setup_intent_data", "subscription_data", "custom_fields",
-                "customer_account")  # fmt: skip
+_UNSUPPORTED = (
+    "discounts",
+    "optional_items",
+    "shipping_options",
+    "shipping_address_collection",
+    "setup_intent_data",
+    "subscription_data",
+    "custom_fields",
+    "customer_account",
+)
 _CHARGING = {"card": None, "us_bank_account": "usd", "sepa_debit": "eur"}
 
 
@@ -32,7 +40,7 @@ def create(ctx: Context) -> Json:
     account = ctx.account()
     items = _line_items(ctx, account)
     currency = items[0]["currency"]
-    if params.get("currency", currency).lower() != currency:
+    if str(params.get("currency", currency)).lower() != currency:
         raise invalid("`currency` must be that of the line items.", "currency")
     _check_urls(params)
     _check_tax_rules(ctx, customer, account)
@@ -75,7 +83,9 @@ def create(ctx: Context) -> Json:
         "client_reference_id": params.get("client_reference_id"),
         "client_secret": None,
         "collected_information": {
-            "business_name": None, "individual_name": None, "shipping_details": None,
+            "business_name": None,
+            "individual_name": None,
+            "shipping_details": None,
         },
         "consent": None,
         "consent_collection": params.get("consent_collection"),
@@ -85,8 +95,12 @@ def create(ctx: Context) -> Json:
         "custom_fields": [],
         "custom_text": {
             name: (params.get("custom_text", {}).get(name) or None)
-            for name in ("after_submit", "shipping_address", "submit",
-                         "terms_of_service_acceptance")
+            for name in (
+                "after_submit",
+                "shipping_address",
+                "submit",
+                "terms_of_service_acceptance",
+            )
         },
         "customer": customer["id"] if customer else None,
         "customer_account": None,
@@ -101,8 +115,13 @@ def create(ctx: Context) -> Json:
         "invoice_creation": {
             "enabled": False,
             "invoice_data": {
-                "account_tax_ids": None, "custom_fields": None, "description": None,
-                "footer": None, "issuer": None, "metadata": {}, "rendering_options": None,
+                "account_tax_ids": None,
+                "custom_fields": None,
+                "description": None,
+                "footer": None,
+                "issuer": None,
+                "metadata": {},
+                "rendering_options": None,
             },
         },
         "livemode": ctx.livemode,
@@ -127,9 +146,12 @@ def create(ctx: Context) -> Json:
         "redirect_on_completion": None,
         "return_url": None,
         "saved_payment_method_options": {
-            "allow_redisplay_filters": ["always"], "payment_method_remove": "disabled",
+            "allow_redisplay_filters": ["always"],
+            "payment_method_remove": "disabled",
             "payment_method_save": None,
-        } if customer else None,
+        }
+        if customer
+        else None,
         "setup_intent": None,
         "shipping_address_collection": None,
         "shipping_cost": None,
@@ -150,12 +172,21 @@ def create(ctx: Context) -> Json:
         "_intent_data": intent_data,
         "_customer_update": params.get("customer_update", {}),
         "_breakdown": {"discounts": [], "taxes": []},
-    }  # fmt: skip
+    }
     known = (customer or {}).get("address")
-    reprice(ctx, session, known, _business_ids(ctx, customer),
-            exempt=(customer or {}).get("tax_exempt", "none"))  # fmt: skip
-    money.check_charge(session["amount_total"], currency, "line_items[0][price_data][unit_amount]",
-                       total="The Checkout Session's total amount due")  # fmt: skip
+    reprice(
+        ctx,
+        session,
+        known,
+        _business_ids(ctx, customer),
+        exempt=(customer or {}).get("tax_exempt", "none"),
+    )
+    money.check_charge(
+        session["amount_total"],
+        currency,
+        "line_items[0][price_data][unit_amount]",
+        total="The Checkout Session's total amount due",
+    )
     return ctx.put(session)
 
 
@@ -231,13 +262,12 @@ def _check_tax_rules(ctx: Context, customer: Json | None, account: Json) -> None
                 "Checkout to the Customer.",
                 code="customer_tax_location_invalid",
             )
-    if params.get("tax_id_collection", {}).get("enabled") and customer:
-        if update.get("name") != "auto":
-            raise invalid(
-                "Tax ID collection requires updating business name on the customer. To enable tax "
-                "ID collection for an existing customer, please set `customer_update[name]` to "
-                "`auto`."
-            )
+    collects = customer and params.get("tax_id_collection", {}).get("enabled")
+    if collects and update.get("name") != "auto":
+        raise invalid(
+            "Tax ID collection requires updating business name on the customer. To enable tax ID "
+            "collection for an existing customer, please set `customer_update[name]` to `auto`."
+        )
 
 
 def _method_types(params: Json, currency: str) -> list[str]:
@@ -294,10 +324,15 @@ def _first_details(customer: Json | None, email: str | None) -> Json | None:
         return None
     details = customer or {}
     return {
-        "address": None, "business_name": None, "email": details.get("email") or email,
-        "individual_name": None, "name": None, "phone": None,
-        "tax_exempt": details.get("tax_exempt", "none"), "tax_ids": None,
-    }  # fmt: skip
+        "address": None,
+        "business_name": None,
+        "email": details.get("email") or email,
+        "individual_name": None,
+        "name": None,
+        "phone": None,
+        "tax_exempt": details.get("tax_exempt", "none"),
+        "tax_ids": None,
+    }
 
 
 # -- line items and prices
@@ -324,12 +359,16 @@ def _line_item(ctx: Context, account: Json, given: Json, where: str) -> Json:
         raise exclusive_params(f"{where}[price]", f"{where}[price_data]")
     if "quantity" not in given:
         raise invalid(
-            "Quantity is required. Add `quantity` to your request.", f"{where}[quantity]",
+            "Quantity is required. Add `quantity` to your request.",
+            f"{where}[quantity]",
             "parameter_missing",
-        )  # fmt: skip
+        )
     if given["quantity"] < 1:
-        raise invalid("This value must be greater than or equal to 1.", f"{where}[quantity]",
-                      "parameter_invalid_integer")  # fmt: skip
+        raise invalid(
+            "This value must be greater than or equal to 1.",
+            f"{where}[quantity]",
+            "parameter_invalid_integer",
+        )
     if "price" in given:
         price = ctx.find("price", given["price"], f"{where}[price]")
         product = ctx.find("product", price["product"], where)
@@ -395,15 +434,27 @@ def _inline_price(ctx: Context, given: Json, where: str) -> tuple[Json, Json]:
         raise missing_param(f"{where}[product]")
     price = ctx.put(
         {
-            "id": new_id("price"), "object": "price", "active": False,
-            "billing_scheme": "per_unit", "created": ctx.now, "currency": currency,
-            "custom_unit_amount": None, "livemode": ctx.livemode, "lookup_key": None,
-            "metadata": {}, "nickname": None, "product": product["id"], "recurring": None,
-            "tax_behavior": given.get("tax_behavior", "unspecified"), "tiers_mode": None,
-            "transform_quantity": None, "type": "one_time", "unit_amount": int(amount),
+            "id": new_id("price"),
+            "object": "price",
+            "active": False,
+            "billing_scheme": "per_unit",
+            "created": ctx.now,
+            "currency": currency,
+            "custom_unit_amount": None,
+            "livemode": ctx.livemode,
+            "lookup_key": None,
+            "metadata": {},
+            "nickname": None,
+            "product": product["id"],
+            "recurring": None,
+            "tax_behavior": given.get("tax_behavior", "unspecified"),
+            "tiers_mode": None,
+            "transform_quantity": None,
+            "type": "one_time",
+            "unit_amount": int(amount),
             "unit_amount_decimal": str(int(amount)),
         }
-    )  # fmt: skip
+    )
     return price, product
 
 
@@ -416,16 +467,28 @@ def new_product(ctx: Context, given: Json, where: str) -> Json:
         )
     return ctx.put(
         {
-            "id": new_id("prod", 14), "object": "product", "active": False,
-            "created": ctx.now, "default_price": None,
-            "description": given.get("description"), "images": given.get("images", []),
-            "livemode": ctx.livemode, "marketing_features": [],
-            "metadata": merge_metadata({}, given.get("metadata", {})), "name": given["name"],
-            "package_dimensions": None, "shippable": None, "statement_descriptor": None,
-            "tax_code": given.get("tax_code"), "tax_details": None, "type": "service",
-            "unit_label": given.get("unit_label"), "updated": ctx.now, "url": None,
+            "id": new_id("prod", 14),
+            "object": "product",
+            "active": False,
+            "created": ctx.now,
+            "default_price": None,
+            "description": given.get("description"),
+            "images": given.get("images", []),
+            "livemode": ctx.livemode,
+            "marketing_features": [],
+            "metadata": merge_metadata({}, given.get("metadata", {})),
+            "name": given["name"],
+            "package_dimensions": None,
+            "shippable": None,
+            "statement_descriptor": None,
+            "tax_code": given.get("tax_code"),
+            "tax_details": None,
+            "type": "service",
+            "unit_label": given.get("unit_label"),
+            "updated": ctx.now,
+            "url": None,
         }
-    )  # fmt: skip
+    )
 
 
 def _business_ids(ctx: Context, customer: Json | None) -> list[Json]:
@@ -448,11 +511,15 @@ def reprice(
         if automatic["enabled"]:
             try:
                 taxed = tax.compute(
-                    amount, session["currency"], inclusive=item["_behavior"] == "inclusive",
-                    address=address or {}, registrations=account["tax_registrations"],
+                    amount,
+                    session["currency"],
+                    inclusive=item["_behavior"] == "inclusive",
+                    address=address or {},
+                    registrations=account["tax_registrations"],
                     seller_country=account["tax_settings"]["head_office"]["country"],
-                    tax_ids=tax_ids, override=override,
-                )  # fmt: skip
+                    tax_ids=tax_ids,
+                    override=override,
+                )
                 status = "complete"
             except tax.LocationUnknownError:
                 status = "requires_location_inputs"
@@ -479,16 +546,29 @@ def _static(item: Json, currency: str) -> tuple[tax.Taxed, list[Json]]:
     rates = item["_rates"]
     inclusive = bool(rates[0]["inclusive"])
     if any(bool(rate["inclusive"]) != inclusive for rate in rates):
-        raise invalid("Tax rates of a line item must be all inclusive or all exclusive.",
-                      "line_items")  # fmt: skip
-    parts = [tax.Component(rate["id"], rate["display_name"], tax.Decimal(str(rate["percentage"])),
-                           rate["country"] or "", rate["state"]) for rate in rates]  # fmt: skip
+        raise invalid(
+            "Tax rates of a line item must be all inclusive or all exclusive.", "line_items"
+        )
+    parts = [
+        tax.Component(
+            rate["id"],
+            rate["display_name"],
+            Decimal(str(rate["percentage"])),
+            rate["country"] or "",
+            rate["state"],
+        )
+        for rate in rates
+    ]
     taxed = tax.apply_rates(item["amount_subtotal"], currency, parts, inclusive=inclusive)
     entries = [
-        {"amount": line.amount, "rate": public(rate), "taxability_reason": None,
-         "taxable_amount": line.taxable}
+        {
+            "amount": line.amount,
+            "rate": public(rate),
+            "taxability_reason": None,
+            "taxable_amount": line.taxable,
+        }
         for line, rate in zip(taxed.lines, rates, strict=True)
-    ]  # fmt: skip
+    ]
     return taxed, entries
 
 
@@ -521,9 +601,9 @@ def expire(ctx: Context) -> Json:
     session = retrieve(ctx)
     if session["status"] != "open":
         raise invalid(
-            "Only Checkout Sessions with a status in [\"open\"] can be expired. This Checkout "
+            'Only Checkout Sessions with a status in ["open"] can be expired. This Checkout '
             f"Session has a status of `{session['status']}`.",
-        )  # fmt: skip
+        )
     return end(ctx, session)
 
 

@@ -9,8 +9,18 @@ from ..ids import new_id, random_text
 from ..validation import merge_metadata
 from . import lists
 
-_PLAIN = ("business_name", "description", "email", "individual_name", "name", "phone",
-          "preferred_locales", "balance", "next_invoice_sequence", "invoice_prefix")  # fmt: skip
+_PLAIN = (
+    "business_name",
+    "description",
+    "email",
+    "individual_name",
+    "name",
+    "phone",
+    "preferred_locales",
+    "balance",
+    "next_invoice_sequence",
+    "invoice_prefix",
+)
 UNSETTABLE = frozenset({"description", "email", "name", "phone"})
 
 
@@ -35,7 +45,9 @@ def build(ctx: Context, params: Json) -> Json:
         "invoice_credit_balance": {},
         "invoice_prefix": random_text(8).upper(),
         "invoice_settings": {
-            "custom_fields": None, "default_payment_method": None, "footer": None,
+            "custom_fields": None,
+            "default_payment_method": None,
+            "footer": None,
             "rendering_options": None,
         },
         "livemode": ctx.livemode,
@@ -47,7 +59,7 @@ def build(ctx: Context, params: Json) -> Json:
         "shipping": None,
         "tax_exempt": "none",
         "test_clock": None,
-    }  # fmt: skip
+    }
     _change(ctx, customer, params)
     ctx.put(customer)
     for given in params.get("tax_id_data", []):
@@ -66,10 +78,15 @@ def _change(ctx: Context, customer: Json, params: Json) -> None:
         customer["address"] = payments.address(params["address"])
     if "shipping" in params:
         given = params["shipping"]
-        customer["shipping"] = {
-            "address": payments.address(given["address"]), "name": given["name"],
-            "phone": given.get("phone"),
-        } if given else None  # fmt: skip
+        customer["shipping"] = (
+            {
+                "address": payments.address(given["address"]),
+                "name": given["name"],
+                "phone": given.get("phone"),
+            }
+            if given
+            else None
+        )
     if params.get("tax_exempt"):
         customer["tax_exempt"] = params["tax_exempt"]
     if "metadata" in params:
@@ -77,9 +94,7 @@ def _change(ctx: Context, customer: Json, params: Json) -> None:
     default = (params.get("invoice_settings") or {}).get("default_payment_method")
     if default is not None:
         if default:
-            method = ctx.find(
-                "payment_method", default, "invoice_settings[default_payment_method]"
-            )
+            method = ctx.find("payment_method", default, "invoice_settings[default_payment_method]")
             if method["customer"] != customer["id"]:
                 raise invalid(
                     f"The customer does not have a payment method with the ID {default}. The "
@@ -157,15 +172,23 @@ def add_tax_id(ctx: Context, customer: str, type_: str, value: str) -> Json:
         raise invalid(f"Invalid value for {type_}.", "value", "tax_id_invalid")
     tax_id = ctx.put(
         {
-            "id": new_id("txi"), "object": "tax_id",
-            "country": tax.tax_id_country(type_, value), "created": ctx.now,
-            "customer": customer, "customer_account": None, "livemode": ctx.livemode,
+            "id": new_id("txi"),
+            "object": "tax_id",
+            "country": tax.tax_id_country(type_, value),
+            "created": ctx.now,
+            "customer": customer,
+            "customer_account": None,
+            "livemode": ctx.livemode,
             "owner": {"customer": customer, "customer_account": None, "type": "customer"},
-            "type": type_, "value": value,
-            "verification": {"status": "pending" if type_ in ("eu_vat", "gb_vat") else
-                             "unavailable", "verified_address": None, "verified_name": None},
+            "type": type_,
+            "value": value,
+            "verification": {
+                "status": "pending" if type_ in ("eu_vat", "gb_vat") else "unavailable",
+                "verified_address": None,
+                "verified_name": None,
+            },
         }
-    )  # fmt: skip
+    )
     ctx.emit("customer.tax_id.created", tax_id)
     return tax_id
 

@@ -12,15 +12,34 @@ from . import lists
 _ANSWER_WITHIN = 9 * 24 * 3600
 _DISPUTE_FEE = 1500
 _EVIDENCE = (
-    "access_activity_log", "billing_address", "cancellation_policy",
-    "cancellation_policy_disclosure", "cancellation_rebuttal", "customer_communication",
-    "customer_email_address", "customer_name", "customer_purchase_ip", "customer_signature",
-    "duplicate_charge_documentation", "duplicate_charge_explanation", "duplicate_charge_id",
-    "product_description", "receipt", "refund_policy", "refund_policy_disclosure",
-    "refund_refusal_explanation", "service_date", "service_documentation", "shipping_address",
-    "shipping_carrier", "shipping_date", "shipping_documentation", "shipping_tracking_number",
-    "uncategorized_file", "uncategorized_text",
-)  # fmt: skip
+    "access_activity_log",
+    "billing_address",
+    "cancellation_policy",
+    "cancellation_policy_disclosure",
+    "cancellation_rebuttal",
+    "customer_communication",
+    "customer_email_address",
+    "customer_name",
+    "customer_purchase_ip",
+    "customer_signature",
+    "duplicate_charge_documentation",
+    "duplicate_charge_explanation",
+    "duplicate_charge_id",
+    "product_description",
+    "receipt",
+    "refund_policy",
+    "refund_policy_disclosure",
+    "refund_refusal_explanation",
+    "service_date",
+    "service_documentation",
+    "shipping_address",
+    "shipping_carrier",
+    "shipping_date",
+    "shipping_documentation",
+    "shipping_tracking_number",
+    "uncategorized_file",
+    "uncategorized_text",
+)
 
 
 def open_dispute(ctx: Context, charge: Json, amount: int | None, reason: str) -> Json:
@@ -41,12 +60,18 @@ def open_dispute(ctx: Context, charge: Json, amount: int | None, reason: str) ->
         "created": ctx.now,
         "currency": charge["currency"],
         "enhanced_eligibility_types": [],
-        "evidence": {**dict.fromkeys(_EVIDENCE), "enhanced_evidence": {},
-                     "customer_email_address": charge["billing_details"]["email"],
-                     "customer_name": charge["billing_details"]["name"]},
+        "evidence": {
+            **dict.fromkeys(_EVIDENCE),
+            "enhanced_evidence": {},
+            "customer_email_address": charge["billing_details"]["email"],
+            "customer_name": charge["billing_details"]["name"],
+        },
         "evidence_details": {
-            "due_by": ctx.now + _ANSWER_WITHIN, "enhanced_eligibility": {},
-            "has_evidence": False, "past_due": False, "submission_count": 0,
+            "due_by": ctx.now + _ANSWER_WITHIN,
+            "enhanced_eligibility": {},
+            "has_evidence": False,
+            "past_due": False,
+            "submission_count": 0,
             "submission_method": None,
         },
         "intended_submission_method": None,
@@ -56,13 +81,17 @@ def open_dispute(ctx: Context, charge: Json, amount: int | None, reason: str) ->
         "network_reason_code": "10.4",
         "payment_intent": charge["payment_intent"],
         "payment_method_details": {
-            "card": {"brand": card.get("brand", "visa"), "case_type": "chargeback",
-                     "network": card.get("network"), "network_reason_code": "10.4"},
+            "card": {
+                "brand": card.get("brand", "visa"),
+                "case_type": "chargeback",
+                "network": card.get("network"),
+                "network_reason_code": "10.4",
+            },
             "type": "card",
         },
         "reason": reason,
         "status": "needs_response",
-    }  # fmt: skip
+    }
     ctx.put(dispute)
     charge["disputed"] = True
     ctx.put(charge)

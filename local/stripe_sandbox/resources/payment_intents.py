@@ -8,12 +8,25 @@ from ..errors import Json, StripeError, exclusive_params, invalid, not_in_sandbo
 from ..validation import merge_metadata
 from . import customers, lists, payment_methods
 
-_CANCELABLE = ("requires_payment_method", "requires_capture", "requires_confirmation",
-               "requires_action", "processing")  # fmt: skip
+_CANCELABLE = (
+    "requires_payment_method",
+    "requires_capture",
+    "requires_confirmation",
+    "requires_action",
+    "processing",
+)
 _CONFIRMABLE = ("requires_payment_method", "requires_confirmation", "requires_action")
-_UNSUPPORTED = ("application_fee_amount", "on_behalf_of", "transfer_data", "confirmation_token",
-                "payment_method_data", "customer_account", "mandate_data", "amount_details",
-                "payment_details")  # fmt: skip
+_UNSUPPORTED = (
+    "application_fee_amount",
+    "on_behalf_of",
+    "transfer_data",
+    "confirmation_token",
+    "payment_method_data",
+    "customer_account",
+    "mandate_data",
+    "amount_details",
+    "payment_details",
+)
 
 
 def create(ctx: Context) -> Json:
@@ -25,14 +38,13 @@ def create(ctx: Context) -> Json:
         raise not_in_sandbox("capture_method=manual")
     currency = money.check_currency(params["currency"], "currency")
     if params["amount"] < 1:
-        raise invalid("This value must be greater than or equal to 1.", "amount",
-                      "parameter_invalid_integer")  # fmt: skip
+        raise invalid(
+            "This value must be greater than or equal to 1.", "amount", "parameter_invalid_integer"
+        )
     money.check_charge(params["amount"], currency, "amount")
     confirm = params.get("confirm", False)
     if params.get("off_session") and not confirm:
-        raise invalid(
-            "You can only provide `off_session` when `confirm` is true.", "off_session"
-        )
+        raise invalid("You can only provide `off_session` when `confirm` is true.", "off_session")
     automatic = params.get("automatic_payment_methods", {"enabled": True})
     customer = (
         customers.alive(ctx, params["customer"], "customer") if "customer" in params else None
@@ -43,7 +55,9 @@ def create(ctx: Context) -> Json:
     hooks = params.get("hooks")
     _check_calculation(ctx, hooks, currency)
     intent = payments.new_intent(
-        ctx, params["amount"], currency,
+        ctx,
+        params["amount"],
+        currency,
         allowed_payment_method_types=params.get("allowed_payment_method_types"),
         automatic_payment_methods={"allow_redirects": "always", **automatic},
         capture_method=params.get("capture_method", "automatic_async"),
@@ -61,7 +75,7 @@ def create(ctx: Context) -> Json:
         statement_descriptor=params.get("statement_descriptor"),
         statement_descriptor_suffix=params.get("statement_descriptor_suffix"),
         status="requires_confirmation" if method else "requires_payment_method",
-    )  # fmt: skip
+    )
     return _confirm(ctx, intent, method) if confirm else intent
 
 
@@ -124,11 +138,12 @@ def _check_calculation(ctx: Context, hooks: Json | None, currency: str) -> None:
         return
     calculation = ctx.find("tax.calculation", id_, "hooks[inputs][tax][calculation]")
     if calculation["currency"] != currency:
-        raise invalid("The tax calculation has another currency than the PaymentIntent.",
-                      "hooks[inputs][tax][calculation]")  # fmt: skip
+        raise invalid(
+            "The tax calculation has another currency than the PaymentIntent.",
+            "hooks[inputs][tax][calculation]",
+        )
     if calculation["expires_at"] <= ctx.now:
-        raise invalid(f"The tax calculation {id_} has expired.",
-                      "hooks[inputs][tax][calculation]")  # fmt: skip
+        raise invalid(f"The tax calculation {id_} has expired.", "hooks[inputs][tax][calculation]")
 
 
 def _confirm(ctx: Context, intent: Json, method: Json | None) -> Json:
@@ -173,9 +188,7 @@ def confirm(ctx: Context) -> Json:
     intent = retrieve(ctx)
     if intent["status"] not in _CONFIRMABLE:
         raise _unexpected(intent, "confirm", _CONFIRMABLE)
-    customer = (
-        customers.alive(ctx, intent["customer"], "customer") if intent["customer"] else None
-    )
+    customer = customers.alive(ctx, intent["customer"], "customer") if intent["customer"] else None
     if "payment_method" in ctx.params:
         method: Json | None = _method(ctx, customer)
     elif intent["payment_method"]:

@@ -156,7 +156,9 @@ def retrieve_of_customer(ctx: Context) -> Json:
     method = ctx.find("payment_method", ctx.path["payment_method"], "payment_method", in_path=True)
     if method["customer"] != ctx.path["id"]:
         raise invalid(
-            f"No such PaymentMethod: '{method['id']}'", "payment_method", "resource_missing",
+            f"No such PaymentMethod: '{method['id']}'",
+            "payment_method",
+            "resource_missing",
             status=404,
-        )  # fmt: skip
+        )
     return method

@@ -15,9 +15,13 @@ def create(ctx: Context) -> Json:
     if "origin" in params:
         raise not_in_sandbox("origin")
     return make(
-        ctx, _charge(ctx), params.get("amount"), params.get("reason"), params.get("metadata", {}),
+        ctx,
+        _charge(ctx),
+        params.get("amount"),
+        params.get("reason"),
+        params.get("metadata", {}),
         ctx.account()["refund_status"],
-    )  # fmt: skip
+    )
 
 
 def _charge(ctx: Context) -> Json:
@@ -39,24 +43,35 @@ def _charge(ctx: Context) -> Json:
 
 
 def make(
-    ctx: Context, charge: Json, amount: int | None, reason: str | None,
-    metadata: dict[str, str] | str, status: str,
-) -> Json:  # fmt: skip
+    ctx: Context,
+    charge: Json,
+    amount: int | None,
+    reason: str | None,
+    metadata: dict[str, str] | str,
+    status: str,
+) -> Json:
     """Refunds `amount` of a charge (null: what is left). Raises StripeError as Stripe does."""
     if charge["status"] != "succeeded":
-        raise invalid(f"This charge ({charge['id']}) has a status of {charge['status']} and can't "
-                      "be refunded.", "charge")  # fmt: skip
+        raise invalid(
+            f"This charge ({charge['id']}) has a status of {charge['status']} and can't "
+            "be refunded.",
+            "charge",
+        )
     left = charge["amount"] - charge["amount_refunded"]
     if left == 0:
-        raise invalid(f"Charge {charge['id']} has already been refunded.",
-                      code="charge_already_refunded")  # fmt: skip
+        raise invalid(
+            f"Charge {charge['id']} has already been refunded.", code="charge_already_refunded"
+        )
     if charge["disputed"] and _lost_or_open(ctx, charge):
-        raise invalid(f"Charge {charge['id']} has been charged back; cannot issue a refund.",
-                      code="charge_disputed")  # fmt: skip
+        raise invalid(
+            f"Charge {charge['id']} has been charged back; cannot issue a refund.",
+            code="charge_disputed",
+        )
     amount = left if amount is None else amount
     if amount < 1:
-        raise invalid("This value must be greater than or equal to 1.", "amount",
-                      "parameter_invalid_integer")  # fmt: skip
+        raise invalid(
+            "This value must be greater than or equal to 1.", "amount", "parameter_invalid_integer"
+        )
     money.check_unit(amount, charge["currency"], "amount")
     if amount > left:
         raise invalid(
@@ -77,10 +92,16 @@ def make(
         "customer_account": None,
         "description": None,
         "destination_details": {
-            "card": {"reference": random_text(12), "reference_status": "available",
-                     "reference_type": "acquirer_reference_number", "type": "refund"},
+            "card": {
+                "reference": random_text(12),
+                "reference_status": "available",
+                "reference_type": "acquirer_reference_number",
+                "type": "refund",
+            },
             "type": "card",
-        } if kind == "card" else {kind: {}, "type": kind},
+        }
+        if kind == "card"
+        else {kind: {}, "type": kind},
         "failure_balance_transaction": None,
         "failure_reason": None,
         "instructions_email": None,
@@ -95,7 +116,7 @@ def make(
         "source_transfer_reversal": None,
         "status": status,
         "transfer_reversal": None,
-    }  # fmt: skip
+    }
     entry = payments.balance_entry(ctx, -amount, 0, charge, "refund", refund["id"])
     refund["balance_transaction"] = entry["id"]
     ctx.put(refund)
@@ -129,11 +150,13 @@ def fail(ctx: Context, refund: Json, reason: str) -> Json:
     if was not in ("pending", "succeeded"):
         _must_be(refund, "pending")
     charge = ctx.find("charge", refund["charge"], "charge")
-    entry = payments.balance_entry(
-        ctx, refund["amount"], 0, charge, "refund_failure", refund["id"]
+    entry = payments.balance_entry(ctx, refund["amount"], 0, charge, "refund_failure", refund["id"])
+    refund.update(
+        status="failed",
+        failure_reason=reason,
+        pending_reason=None,
+        failure_balance_transaction=entry["id"],
     )
-    refund.update(status="failed", failure_reason=reason, pending_reason=None,
-                  failure_balance_transaction=entry["id"])  # fmt: skip
     ctx.put(refund)
     charge["amount_refunded"] -= refund["amount"]
     charge["refunded"] = False
@@ -163,8 +186,10 @@ def update(ctx: Context) -> Json:
 
 def cancel(ctx: Context) -> Json:
     refund = retrieve(ctx)
-    raise invalid(f"Refund {refund['id']} can't be canceled: only those that wait for the "
-                  "customer's bank details can.")  # fmt: skip
+    raise invalid(
+        f"Refund {refund['id']} can't be canceled: only those that wait for the "
+        "customer's bank details can."
+    )
 
 
 def list_all(ctx: Context) -> Json:

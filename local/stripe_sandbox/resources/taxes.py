@@ -33,11 +33,15 @@ def calculate(ctx: Context) -> Json:
         inclusive = given.get("tax_behavior", "exclusive") == "inclusive"
         try:
             taxed = tax.compute(
-                given["amount"], currency, inclusive=inclusive, address=details["address"] or {},
+                given["amount"],
+                currency,
+                inclusive=inclusive,
+                address=details["address"] or {},
                 registrations=account["tax_registrations"],
                 seller_country=account["tax_settings"]["head_office"]["country"],
-                tax_ids=details["tax_ids"], override=details["taxability_override"],
-            )  # fmt: skip
+                tax_ids=details["tax_ids"],
+                override=details["taxability_override"],
+            )
         except tax.LocationUnknownError:
             raise tax.location_invalid("customer_details[address]") from None
         lines += taxed.lines
@@ -58,7 +62,6 @@ def calculate(ctx: Context) -> Json:
         "tax_amount_inclusive": sum(line.amount for line in lines if line.inclusive),
         "tax_breakdown": _summary(lines),
         "tax_date": params.get("tax_date", ctx.now),
-        "created": ctx.now,
         "_items": items,
     }
     ctx.put(calculation)
@@ -126,13 +129,15 @@ def _item(ctx: Context, given: Json, taxed: tax.Taxed, inclusive: bool) -> Json:
                     "display_name": line.component.name,
                     "percentage_decimal": str(line.component.percentage),
                     "tax_type": line.component.kind,
-                } if line.reason != "not_collecting" else None,
+                }
+                if line.reason != "not_collecting"
+                else None,
                 "taxability_reason": line.reason,
                 "taxable_amount": line.taxable,
             }
             for line in taxed.lines
         ],
-    }  # fmt: skip
+    }
 
 
 def _summary(lines: list[tax.TaxLine]) -> list[Json]:
@@ -146,13 +151,17 @@ def _summary(lines: list[tax.TaxLine]) -> list[Json]:
                 "amount": 0,
                 "inclusive": line.inclusive,
                 "tax_rate_details": {
-                    "country": part.country, "flat_amount": None, "percentage_decimal": rate,
-                    "rate_type": "percentage", "state": part.state, "tax_type": part.kind,
+                    "country": part.country,
+                    "flat_amount": None,
+                    "percentage_decimal": rate,
+                    "rate_type": "percentage",
+                    "state": part.state,
+                    "tax_type": part.kind,
                 },
                 "taxability_reason": line.reason,
                 "taxable_amount": 0,
             },
-        )  # fmt: skip
+        )
         entry["amount"] += line.amount
         entry["taxable_amount"] += line.taxable
     return list(merged.values())
@@ -173,14 +182,18 @@ def settings(ctx: Context) -> Json:
     active = found["status"] == "active"
     return {
         "object": "tax.settings",
-        "defaults": {"provider": "stripe", "tax_behavior": found["tax_behavior"],
-                     "tax_code": found["tax_code"]},
+        "defaults": {
+            "provider": "stripe",
+            "tax_behavior": found["tax_behavior"],
+            "tax_code": found["tax_code"],
+        },
         "head_office": {"address": payments.address(found["head_office"])} if active else None,
         "livemode": ctx.livemode,
         "status": found["status"],
-        "status_details": {"active": {}} if active
+        "status_details": {"active": {}}
+        if active
         else {"pending": {"missing_fields": ["head_office"]}},
-    }  # fmt: skip
+    }
 
 
 def registrations(ctx: Context) -> Json:
@@ -195,10 +208,15 @@ def _registration(ctx: Context, account: Json, where: str) -> Json:
     options: Json = {"type": kind, **({"state": state} if state else {})}
     return {
         "id": f"taxreg_{account['id'].removeprefix('acct_')}{where.replace('-', '')}",
-        "object": "tax.registration", "active_from": account["created"], "country": country,
-        "country_options": {country.lower(): options}, "created": account["created"],
-        "expires_at": None, "livemode": ctx.livemode, "status": "active",
-    }  # fmt: skip
+        "object": "tax.registration",
+        "active_from": account["created"],
+        "country": country,
+        "country_options": {country.lower(): options},
+        "created": account["created"],
+        "expires_at": None,
+        "livemode": ctx.livemode,
+        "status": "active",
+    }
 
 
 # -- static rates
@@ -211,17 +229,26 @@ def create_rate(ctx: Context) -> Json:
         raise invalid("Invalid percentage: must be between 0 and 100", "percentage")
     rate = ctx.put(
         {
-            "id": new_id("txr"), "object": "tax_rate", "active": params.get("active", True),
-            "country": params.get("country"), "created": ctx.now,
-            "description": params.get("description"), "display_name": params["display_name"],
-            "effective_percentage": None, "flat_amount": None, "inclusive": params["inclusive"],
-            "jurisdiction": params.get("jurisdiction"), "jurisdiction_level": None,
+            "id": new_id("txr"),
+            "object": "tax_rate",
+            "active": params.get("active", True),
+            "country": params.get("country"),
+            "created": ctx.now,
+            "description": params.get("description"),
+            "display_name": params["display_name"],
+            "effective_percentage": None,
+            "flat_amount": None,
+            "inclusive": params["inclusive"],
+            "jurisdiction": params.get("jurisdiction"),
+            "jurisdiction_level": None,
             "livemode": ctx.livemode,
             "metadata": merge_metadata({}, params.get("metadata", {})),
-            "percentage": float(percentage), "rate_type": "percentage",
-            "state": params.get("state"), "tax_type": params.get("tax_type"),
+            "percentage": float(percentage),
+            "rate_type": "percentage",
+            "state": params.get("state"),
+            "tax_type": params.get("tax_type"),
         }
-    )  # fmt: skip
+    )
     ctx.emit("tax_rate.created", rate)
     return rate
 
@@ -240,8 +267,15 @@ def list_rates(ctx: Context) -> Json:
 
 def update_rate(ctx: Context) -> Json:
     rate = retrieve_rate(ctx)
-    for name in ("active", "description", "display_name", "country", "state", "jurisdiction",
-                 "tax_type"):  # fmt: skip
+    for name in (
+        "active",
+        "description",
+        "display_name",
+        "country",
+        "state",
+        "jurisdiction",
+        "tax_type",
+    ):
         if name in ctx.params:
             rate[name] = ctx.params[name]
     if "metadata" in ctx.params:

@@ -27,12 +27,19 @@ def create(ctx: Context) -> Json:
         raise invalid(f"You have reached the maximum of {_MAX_ENDPOINTS} webhook endpoints.")
     secret = new_secret()
     endpoint: Json = {
-        "id": new_id("we"), "object": "webhook_endpoint", "api_version": params.get("api_version"),
-        "application": None, "created": ctx.now, "description": params.get("description") or None,
-        "enabled_events": params["enabled_events"], "livemode": ctx.livemode,
-        "metadata": merge_metadata({}, params.get("metadata", {})), "status": "enabled",
-        "url": params["url"], "_secrets": [secret],
-    }  # fmt: skip
+        "id": new_id("we"),
+        "object": "webhook_endpoint",
+        "api_version": params.get("api_version"),
+        "application": None,
+        "created": ctx.now,
+        "description": params.get("description") or None,
+        "enabled_events": params["enabled_events"],
+        "livemode": ctx.livemode,
+        "metadata": merge_metadata({}, params.get("metadata", {})),
+        "status": "enabled",
+        "url": params["url"],
+        "_secrets": [secret],
+    }
     ctx.put(endpoint)
     return {**endpoint, "secret": secret}
 
@@ -42,8 +49,9 @@ def _check(ctx: Context, url: str) -> None:
     parts = urlsplit(url)
     # Stripe wants https in live mode; here the receiver may be on this machine.
     if ctx.livemode and parts.scheme != "https" and parts.hostname not in _LOCAL:
-        raise invalid("Invalid URL: Livemode webhook endpoints must use HTTPS.", "url",
-                      "url_invalid")  # fmt: skip
+        raise invalid(
+            "Invalid URL: Livemode webhook endpoints must use HTTPS.", "url", "url_invalid"
+        )
 
 
 def retrieve(ctx: Context) -> Json:
