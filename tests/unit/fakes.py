@@ -207,6 +207,11 @@ class MemoryIdempotency:
     def __init__(self, memory: Memory) -> None:
         self._memory = memory
 
+    def find(self, record: IdempotencyRecord, now: datetime) -> IdempotencyRecord | None:
+        with self._memory.lock:
+            found = self._memory.records.get(_record_key(record))
+            return found if _still_good(found, now) else None
+
     def put_answered(self, record: IdempotencyRecord, now: datetime) -> None:
         with self._memory.lock:
             found = self._memory.records.get(_record_key(record))
