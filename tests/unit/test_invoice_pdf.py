@@ -15,6 +15,7 @@ from typing import cast
 
 import pytest
 from babel import Locale
+from fpdf.fonts import TTFFont
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pypdf import PageObject, PdfReader
@@ -359,7 +360,7 @@ def test_paper_is_that_of_the_buyers_country(
 
 def test_dates_are_the_sellers_calendar_days() -> None:
     late = datetime(2026, 12, 31, 23, 30, tzinfo=UTC)
-    assert "January 1, 2027" in words_of(invoice_of(issued_at=late, paid_at=late))
+    assert words_of(invoice_of(issued_at=late, paid_at=late)).count("January 1, 2027") == 3
 
 
 def test_overrides_cannot_turn_text_around() -> None:
@@ -414,6 +415,19 @@ def test_the_zone_that_an_instant_is_written_in_changes_nothing() -> None:
     assert render_invoice(invoice_of(issued_at=elsewhere), ENGLISH) == render_invoice(
         invoice_of(), ENGLISH
     )
+
+
+def test_no_font_file_stays_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    closed: list[str] = []
+    close = TTFFont.close
+
+    def note(font: TTFFont) -> None:
+        closed.append(font.fontkey)
+        close(font)
+
+    monkeypatch.setattr(TTFFont, "close", note)
+    render_invoice(invoice_of("請求書"), ENGLISH)
+    assert sorted(closed) == ["notocjk", "notosans", "notosansB"]
 
 
 def test_a_document_in_many_scripts_stays_small() -> None:
