@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 import subprocess
 import sys
 import unicodedata
@@ -15,6 +16,7 @@ from typing import cast
 
 import pytest
 from babel import Locale
+from fpdf import FPDF
 from fpdf.fonts import TTFFont
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -25,6 +27,7 @@ from paylink.domain.customer import Buyer
 from paylink.domain.invoice import Invoice
 from paylink.domain.organization import Address, Organization
 from paylink.domain.payment import LineItem, TaxLine
+from paylink.presentation.fonts import _directory
 from paylink.presentation.formatting import format_money
 from paylink.presentation.invoice_pdf import _runs, render_invoice
 from paylink.presentation.invoice_view import view_invoice
@@ -417,7 +420,7 @@ def test_the_zone_that_an_instant_is_written_in_changes_nothing() -> None:
     )
 
 
-def test_no_font_file_stays_open(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_font_file_stays_open_when_a_document_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     closed: list[str] = []
     close = TTFFont.close
 
@@ -425,9 +428,20 @@ def test_no_font_file_stays_open(monkeypatch: pytest.MonkeyPatch) -> None:
         closed.append(font.fontkey)
         close(font)
 
+    def fail(_document: FPDF) -> bytearray:
+        raise MemoryError
+
     monkeypatch.setattr(TTFFont, "close", note)
-    render_invoice(invoice_of("請求書"), ENGLISH)
+    monkeypatch.setattr(FPDF, "output", fail)
+    with pytest.raises(MemoryError):
+        render_invoice(invoice_of("請求書"), ENGLISH)
     assert sorted(closed) == ["notocjk", "notosans", "notosansB"]
+
+
+def test_fonts_are_unpacked_again_where_somebody_tidied_up() -> None:
+    render_invoice(invoice_of(), ENGLISH)
+    shutil.rmtree(_directory())
+    assert "Support plan" in text_of(invoice_of())
 
 
 def test_a_document_in_many_scripts_stays_small() -> None:

@@ -230,11 +230,12 @@ def _collection() -> Path:
     return Path(str(files("noto_cjk_sans_otc") / "NotoSansCJK-Regular.ttc"))
 
 
-@cache
 def _unpacked(module: str) -> Path:
     """A font of ``pymupdf-fonts``, which holds them compressed in modules, as a file."""
     path = _directory() / f"{module}.ttf"
-    path.write_bytes(import_module(f"pymupdf_fonts.{module}").fontbuffer)
+    if not path.exists():  # not yet, or no longer: systems tidy up such directories
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        path.write_bytes(import_module(f"pymupdf_fonts.{module}").fontbuffer)
     return path
 
 
