@@ -41,7 +41,9 @@ def translated_failures(operation: str) -> Iterator[None]:
         configuration = isinstance(error, stripe.AuthenticationError | stripe.PermissionError)
         _log(operation, error, logging.ERROR if configuration else logging.WARNING)
         status = error.http_status or 0
-        raise ProviderUnavailableError(outcome_stored=status >= 500) from error
+        # A key that stands for other parameters will never answer these.
+        mismatch = isinstance(error, stripe.IdempotencyError) and status == 400
+        raise ProviderUnavailableError(outcome_stored=status >= 500 or mismatch) from error
 
 
 def _log(operation: str, error: stripe.StripeError, level: int) -> None:
