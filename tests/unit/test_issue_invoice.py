@@ -1,0 +1,203 @@
+"""Invoices: one per paid payment, with consecutive numbers, whatever happens in between."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from paylink.domain import events
+from paylink.domain.customer import Buyer, PaymentMethod
+from paylink.domain.errors import PaylinkError, UnknownPaymentError
+from paylink.domain.invoice import (
+    document_key_for,
+    format_number,
+    invoice_id_for,
+    issue,
+    series_year,
+)
+from paylink.domain.organization import Address, Organization
+from paylink.services.settle_payment import settle_payment
+from tests.unit.fakes import BUYER, START
+from tests.unit.world import ORGANIZATION, SELLER, World, a_payment, payment_id_in
+
+
+def test_an_invoice_is_a_snapshot_of_what_was_sold_to_whom(world: World) -> None:
+    payment_id = world.paid(amount=1000, metadata={"order": "7"})
+    invoice = world.issue(payment_id)
+    payment = world.payment(payment_id)
+    assert payment.invoice_id == invoice.id == invoice_id_for(payment_id)
+    assert invoice.number == "INV-2026-000001"
+    assert (invoice.amount_subtotal, invoice.tax_amount, invoice.amount_total) == (1000, 200, 1200)
+    assert invoice.line_items == payment.line_items
+    assert [line.amount for line in invoice.tax_lines] == [200]
+    assert (invoice.seller, invoice.buyer) == (SELLER, BUYER)
+    assert invoice.payment_method == "Visa •••• 4242"
+    assert invoice.metadata == {"order": "7"}
+    world.organizations.put(replace(SELLER, name="Renamed"))
+    assert world.issue(payment_id).seller.name == SELLER.name
+
+
+def test_its_event_tells_the_number_and_what_was_paid(world: World) -> None:
+    payment_id = world.paid()
+    invoice = world.issue(payment_id)
+    (event,) = [e for e in world.memory.events if e.type == events.INVOICE_ISSUED]
+    assert event.data["invoiceNumber"] == invoice.number
+    assert event.data["invoiceId"] == invoice.id
+    assert event.data["paymentTransactionId"] in world.memory.transactions
+    assert (event.data["amount"], event.data["paymentMethod"]) == (1200, "card")
+
+
+def test_an_announcement_that_comes_again_takes_no_second_number(world: World) -> None:
+    first = world.paid()
+    for _ in range(3):
+        assert world.issue(first).number == "INV-2026-000001"
+    assert world.issue(world.paid()).number == "INV-2026-000002"
+    assert len(world.memory.invoices) == 2
+    assert sum(e.type == events.INVOICE_ISSUED for e in world.memory.events) == 2
+
+
+def test_a_pdf_that_failed_is_filled_in_under_the_same_number(world: World) -> None:
+    payment_id = world.paid()
+    world.store.failures = 1
+    with pytest.raises(ConnectionError):
+        world.issue(payment_id)
+    assert world.payment(payment_id).invoice_id is not None
+    assert world.store.documents == {}
+    invoice = world.issue(payment_id)
+    assert invoice.number == "INV-2026-000001"
+    assert world.store.documents == {document_key_for(invoice): b"INV-2026-000001"}
+    stored = world.invoices.get(invoice.id)
+    assert stored is not None
+    assert stored.document_key == document_key_for(invoice)
+    assert world.memory.numbers == {(ORGANIZATION, "sandbox", 2026): 1}
+
+
+def test_a_pdf_is_made_once(world: World) -> None:
+    payment_id = world.paid()
+    world.issue(payment_id)
+    world.store.documents.clear()
+    world.issue(payment_id)
+    assert world.store.documents == {}
+
+
+@pytest.mark.parametrize("what", ["pending", "failed", "processing", "canceled"])
+def test_what_is_not_paid_gets_no_invoice_and_uses_no_number(world: World, what: str) -> None:
+    payment_id = world.new_payment()
+    session = world.session(payment_id)
+    if what == "failed":
+        world.provider.decline(session)
+    if what == "processing":
+        world.provider.debit(session)
+    if what == "canceled":
+        world.sweep(days=31)
+    else:
+        world.hear(payment_id)
+    assert world.payment(payment_id).status == what
+    with pytest.raises(ValueError, match="only a paid payment"):
+        world.issue(payment_id)
+    assert world.memory.invoices == {}
+    assert world.memory.numbers == {}
+
+
+def test_an_unknown_payment_or_seller_is_tried_again_later(world: World) -> None:
+    with pytest.raises(UnknownPaymentError):
+        world.issue("pay_unknown")
+    payment_id = world.paid()
+    world.memory.organizations.clear()
+    with pytest.raises(PaylinkError):
+        world.issue(payment_id)
+    assert world.memory.numbers == {}
+
+
+def test_many_at_once_get_consecutive_numbers_and_each_payment_one(world: World) -> None:
+    paid = [world.paid() for _ in range(12)]
+    with ThreadPoolExecutor(8) as pool:
+        numbers = list(pool.map(lambda p: world.issue(p).number, paid * 3))
+    assert sorted(set(numbers)) == [format_number(2026, n) for n in range(1, 13)]
+    assert numbers[:12] == numbers[12:24] == numbers[24:]
+    assert len(world.memory.invoices) == 12
+    assert sum(e.type == events.INVOICE_ISSUED for e in world.memory.events) == 12
+
+
+@pytest.mark.parametrize(
+    ("zone", "moment", "number"),
+    [
+        ("UTC", "2026-12-31T23:59:59Z", "INV-2026-000001"),
+        ("UTC", "2027-01-01T00:00:00Z", "INV-2027-000001"),
+        ("Europe/Berlin", "2026-12-31T22:59:59Z", "INV-2026-000001"),
+        ("Europe/Berlin", "2026-12-31T23:00:00Z", "INV-2027-000001"),
+        ("America/Los_Angeles", "2027-01-01T07:59:59Z", "INV-2026-000001"),
+        ("Pacific/Kiritimati", "2026-12-31T10:00:00Z", "INV-2027-000001"),
+    ],
+)
+def test_the_year_of_a_number_is_that_of_the_sellers_calendar(
+    world: World, zone: str, moment: str, number: str
+) -> None:
+    world.organizations.put(replace(SELLER, time_zone=zone))
+    payment_id = world.paid()
+    world.clock.now = datetime.fromisoformat(moment)
+    invoice = world.issue(payment_id)
+    assert invoice.number == number
+    assert invoice.issue_date.year == int(number[4:8])
+
+
+def test_each_year_has_a_series_of_its_own(world: World) -> None:
+    first, second, third = world.paid(), world.paid(), world.paid()
+    assert world.issue(first).number == "INV-2026-000001"
+    assert world.issue(second).number == "INV-2026-000002"
+    world.clock.now = datetime(2027, 1, 1, tzinfo=UTC)
+    assert world.issue(third).number == "INV-2027-000001"
+
+
+def test_numbers_are_padded_and_never_cut() -> None:
+    assert format_number(2026, 42) == "INV-2026-000042"
+    assert format_number(2026, 1_234_567) == "INV-2026-1234567"
+
+
+def test_another_sellers_numbers_do_not_count(world: World) -> None:
+    other = Organization("org_2", "Other", time_zone="UTC")
+    world.organizations.put(other)
+    world.issue(world.paid())
+    theirs = payment_id_in(world.create(organization=other))
+    world.provider.pay(world.session(theirs))
+    settle_payment(
+        theirs,
+        world.session(theirs),
+        cause="evt",
+        payments=world.payments,
+        provider=world.provider,
+        clock=world.clock,
+    )
+    assert world.issue(theirs).number == "INV-2026-000001"
+
+
+def test_the_domain_refuses_to_invoice_what_is_not_settled() -> None:
+    with pytest.raises(ValueError, match="pending"):
+        issue(a_payment(), SELLER, 2026, 1, START)
+    with pytest.raises(ValueError, match="succeeded"):
+        issue(a_payment(status="succeeded"), SELLER, 2026, 1, START)
+
+
+def test_the_year_is_the_same_wherever_the_clock_is_read() -> None:
+    moment = datetime.fromisoformat("2027-01-01T00:30:00+01:00")
+    assert series_year(SELLER, moment) == series_year(SELLER, moment.astimezone(UTC)) == 2027
+    assert series_year(SELLER, moment - timedelta(hours=1)) == 2026
+
+
+@pytest.mark.parametrize(
+    ("method", "label"),
+    [
+        (PaymentMethod("k", "pm", "card", "visa", "4242"), "Visa •••• 4242"),
+        (PaymentMethod("k", "pm", "sepa_debit", None, "3000"), "Sepa Debit •••• 3000"),
+        (PaymentMethod("k", "pm", "paypal"), "Paypal"),
+    ],
+)
+def test_a_payment_method_is_printed_as_people_know_it(method: PaymentMethod, label: str) -> None:
+    assert method.label == label
+
+
+def test_a_buyer_who_said_nothing_has_an_empty_address() -> None:
+    assert Buyer().address == Address()
