@@ -85,12 +85,13 @@ if (pay) {
   let timer;
   let newest = 0;
   const reprice = async () => {
+    if (busy) return; // a reload would overtake the way to the success page
     const mine = ++newest;
     const data = new FormData();
     for (const name of ["country", "postal", "vat"]) if (fields[name]) data.set(name, fields[name].value);
     try {
       const price = await post(`${pay.action}/price`, data);
-      if (mine !== newest) return;
+      if (busy || mine !== newest) return;
       if (price.gone) return location.reload();
       document.querySelectorAll("[data-price]").forEach((node) => {
         if (price[node.dataset.price] !== undefined) node.textContent = price[node.dataset.price];
