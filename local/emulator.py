@@ -1,6 +1,6 @@
-"""Starts the AWS emulator, MiniStack, with three behaviours that the stack needs and it lacks.
+"""Starts the AWS emulator, MiniStack, with four behaviours that the stack needs and it lacks.
 
-Run by the emulator's own environment.
+Run by the emulator's own environment, whose version is pinned: this reaches into it.
 
 It takes a function's answer to a batch of stream records as success even if it names failed
 records (`batchItemFailures`), and goes on: those events would be lost. AWS tries again from the
@@ -12,19 +12,28 @@ new records as it had read before. It begins anew instead.
 
 It speaks plain http on this machine's loopback, which the bucket's policy refuses. The policy stays
 as it will be on AWS; requests count as encrypted (`aws:SecureTransport`).
+
+It starts a function's process with the first call. Seven of them in a row take seconds from a first
+payment; so one process of each is started beforehand, and again when its code has changed.
 """
 
 from __future__ import annotations
 
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from ministack import app
+from ministack.core import lambda_runtime
 from ministack.services import lambda_svc
 
 _execute = lambda_svc._execute_function
+_load_persisted_state = lambda_svc.load_persisted_state
+_pin_request_origin = app.pin_request_origin
 
 
-def _execute_and_see_partial_failures(func: dict[str, Any], event: Any) -> Any:
+def execute_and_see_partial_failures(func: dict[str, Any], event: Any) -> Any:
     result = _execute(func, event)
     records = event.get("Records") if isinstance(event, dict) else None
     if not records or records[0].get("eventSource") != "aws:dynamodb" or result.get("error"):
@@ -35,19 +44,42 @@ def _execute_and_see_partial_failures(func: dict[str, Any], event: Any) -> Any:
     return result
 
 
-lambda_svc._execute_function = _execute_and_see_partial_failures
-
-_load_persisted_state = lambda_svc.load_persisted_state
-
-
-def _load_without_stream_positions(data: dict[str, Any]) -> None:
+def load_without_stream_positions(data: dict[str, Any]) -> None:
     _load_persisted_state({**data, "dynamodb_stream_positions": {}})
 
 
-lambda_svc.load_persisted_state = _load_without_stream_positions
+def pin_as_encrypted(address: str, _encrypted: bool) -> None:
+    _pin_request_origin(address, True)
 
-_pin_request_origin = app.pin_request_origin
-app.pin_request_origin = lambda address, _secure: _pin_request_origin(address, True)
+
+def start_process(func: dict[str, Any]) -> None:
+    config = func["config"]
+    worker, _ = lambda_runtime.acquire_worker(config["FunctionName"], config, func["code_zip"])
+    try:
+        lambda_runtime.ensure_spawned(worker)
+    except Exception as error:  # the first call will meet the same, and report it
+        print(f"{config['FunctionName']} can't start: {error}", flush=True)
+    finally:
+        lambda_runtime.release_worker(worker)
+
+
+def keep_processes_ready() -> None:
+    """Once for each revision of each function, as soon as it may be called."""
+    started = set()
+    with ThreadPoolExecutor(2) as pool:
+        while True:
+            for func in list(lambda_svc._functions._data.values()):
+                config = func["config"]
+                revision = (config["FunctionName"], config["RevisionId"])
+                if config["State"] == "Active" and revision not in started:
+                    started.add(revision)
+                    pool.submit(start_process, func)
+            time.sleep(0.2)
+
 
 if __name__ == "__main__":
+    lambda_svc._execute_function = execute_and_see_partial_failures
+    lambda_svc.load_persisted_state = load_without_stream_positions
+    app.pin_request_origin = pin_as_encrypted
+    threading.Thread(target=keep_processes_ready, daemon=True).start()
     app.main()
