@@ -86,7 +86,8 @@ class Dispatcher:
         store.listeners.append(self.on_event)
 
     async def start(self) -> None:
-        limits = httpx.Limits(max_connections=200, max_keepalive_connections=20)
+        # No kept connections: one that the endpoint just closed would look like its failure.
+        limits = httpx.Limits(max_connections=200, max_keepalive_connections=0)
         self._client = httpx.AsyncClient(
             timeout=self._timeout, limits=limits, follow_redirects=False, trust_env=False
         )

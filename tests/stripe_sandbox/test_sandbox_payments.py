@@ -8,15 +8,14 @@ from typing import Any
 
 import pytest
 import stripe
-from conftest import Receiver, Server, session_params, wait_for
+
+from tests.stripe_sandbox.harness import Receiver, Server, session_params, wait_for
 
 Make = Callable[..., stripe.checkout.Session]
 
 
-def hook(client: stripe.StripeClient, receiver: Receiver, **params: Any) -> stripe.WebhookEndpoint:
-    return client.v1.webhook_endpoints.create(
-        {"url": receiver.url, "enabled_events": ["*"], **params}  # type: ignore[typeddict-item]
-    )
+def hook(client: stripe.StripeClient, receiver: Receiver) -> stripe.WebhookEndpoint:
+    return client.v1.webhook_endpoints.create({"url": receiver.url, "enabled_events": ["*"]})
 
 
 def intent_of(client: stripe.StripeClient, session_id: str) -> stripe.PaymentIntent:
@@ -217,7 +216,7 @@ def test_the_card_number_is_kept_nowhere(
     server = Server(path)
     try:
         other = server.client()
-        session = other.v1.checkout.sessions.create(session_params())  # type: ignore[arg-type]
+        session = other.v1.checkout.sessions.create(session_params())
         server.pay(session.id, card="4000000000000002", cvc="987")
         server.pay(session.id, card="4000000000003220", cvc="987")
         other.v1.payment_methods.create(
@@ -256,7 +255,7 @@ def test_same_card_same_fingerprint_within_an_account(
     assert len(prints) == 1
     assert len(ids) == 2
     other = sandbox.client("sk_test_other_1")
-    session = other.v1.checkout.sessions.create(session_params())  # type: ignore[arg-type]
+    session = other.v1.checkout.sessions.create(session_params())
     sandbox.pay(session.id)
     method = other.v1.payment_methods.retrieve(str(intent_of(other, session.id).payment_method))
     assert method.card
