@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from paylink.domain.errors import PaymentNotFoundError, StateConflictError
-from paylink.domain.payment import PAYABLE, Payment, announce
+from paylink.domain.payment import Payment, announce
 from paylink.ports import (
     Clock,
     Commit,
@@ -38,7 +40,7 @@ def open_checkout(
         now = clock()
         session = payment.current_session
         if not payment.payable(now) or (session and session.open_at(now)):
-            return _destination(payment)
+            return _destination(payment, now)
         provider = providers.account(payment.organization_id, payment.mode)
         if session and session.id and not session.ended:
             # Past its time by our clock, yet it may have been paid in the last moment.
@@ -51,21 +53,22 @@ def open_checkout(
                 clock=clock,
             )
             if settled.state.session_status == "open":
-                return _destination(settled.payment)
+                return _destination(settled.payment, now)
             continue
         try:
             payment = obtain_session(
                 payment, payments=payments, customers=customers, provider=provider, now=now
             )
             change = announce(payment, now, "pay_page")
-            return _destination(payments.commit(Commit(change.after, change.events)))
+            return _destination(payments.commit(Commit(change.after, change.events)), now)
         except VersionConflictError:
             back_off(attempt)
     raise StateConflictError()
 
 
-def _destination(payment: Payment) -> str:
+def _destination(payment: Payment, now: datetime) -> str:
+    """A session may outlive its link, which then says itself that it is over."""
     session = payment.current_session
     live = session if session and not session.ended else None
-    url = live.url if live and payment.status in PAYABLE else payment.url
+    url = live.url if live and payment.payable(now) else payment.url
     return url or ""
