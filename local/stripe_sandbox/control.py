@@ -80,6 +80,7 @@ class Control:
             ("POST", "webhook_endpoints/{id}/roll_secret", self.roll_secret),
             ("POST", "payment_intents/{id}/settle", self.settle),
             ("POST", "payment_intents/{id}/bounce", self.bounce),
+            ("POST", "payment_intents/{id}/authenticate", self.authenticate),
             ("POST", "checkout_sessions/{id}/expire", self.expire),
             ("POST", "payment_methods/{id}", self.set_method),
             ("POST", "charges/{id}/post_balance", self.post_balance),
@@ -143,7 +144,7 @@ class Control:
 
     async def reset(self, request: Request, given: Json) -> Json:
         self._clear_trouble()
-        self._store.clear()
+        self._store.clear(keep_endpoints=bool(given.get("keep_endpoints")))
         return {"ok": True}
 
     async def clear(self, request: Request, given: Json) -> Json:
@@ -294,6 +295,20 @@ class Control:
         ctx, intent = self._object(request, request.path_params["id"], "payment_intent")
         with self._store.transaction():
             return payments.bounce_debit(ctx, intent)
+
+    async def authenticate(self, request: Request, given: Json) -> Json:
+        """The buyer's answer to 3-D Secure, for an intent that isn't a checkout session's."""
+        ctx, intent = self._object(request, request.path_params["id"], "payment_intent")
+        if intent["status"] != "requires_action":
+            raise ControlError(f"{intent['id']} is {intent['status']}")
+        method = ctx.find("payment_method", intent["payment_method"], "payment_method")
+        with self._store.transaction():
+            if given.get("approve", True):
+                ctx.put({**method, "_authenticated": True})
+                payments.succeed(ctx, intent, {**method, "_authenticated": True})
+            else:
+                payments.decline(ctx, intent, method, "authentication_failure")
+        return intent
 
     async def expire(self, request: Request, given: Json) -> Json:
         ctx, session = self._object(request, request.path_params["id"], "checkout.session")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import cards, money
+from . import cards
 from .context import Context, public
 from .errors import Json, StripeError
 from .ids import client_secret, new_id
@@ -287,15 +287,14 @@ def decline(
 
 
 def require_action(ctx: Context, intent: Json, method: Json, return_url: str | None) -> None:
-    url = return_url or f"{ctx.base_url}/c/authenticate/{intent['id']}"
-    intent.update(
-        status="requires_action",
-        payment_method=method["id"],
-        next_action={
-            "type": "redirect_to_url",
-            "redirect_to_url": {"return_url": return_url, "url": url},
-        },
-    )
+    """3-D Secure: the checkout page asks the buyer; for other intents the control API answers."""
+    if return_url:
+        url = f"{ctx.base_url}/_control/payment_intents/{intent['id']}/authenticate"
+        redirect = {"return_url": return_url, "url": url}
+        action: Json = {"type": "redirect_to_url", "redirect_to_url": redirect}
+    else:
+        action = {"type": "use_stripe_sdk", "use_stripe_sdk": {"type": "three_d_secure_redirect"}}
+    intent.update(status="requires_action", payment_method=method["id"], next_action=action)
     ctx.put(intent)
     ctx.emit("payment_intent.requires_action", intent)
 
@@ -534,7 +533,3 @@ def card_error(ctx: Context, intent: Json, error: Json) -> StripeError:
         request_log_url=f"https://dashboard.stripe.com/test/logs/{ctx.request_id}",
         **extra,
     )
-
-
-def display(amount: int, currency: str) -> str:
-    return money.display(amount, currency)

@@ -85,10 +85,18 @@ class Store:
         with self._lock:
             self._db.close()
 
-    def clear(self) -> None:
+    def clear(self, *, keep_endpoints: bool = False) -> None:
+        """Forgets everything; with `keep_endpoints`, webhook endpoints and accounts stay."""
+        kept = {"accounts"} if keep_endpoints else set()
         with self.transaction():
             for table in _TABLES:
-                self._db.execute(f"DELETE FROM {table}")  # noqa: S608
+                if table not in kept:
+                    condition = (
+                        " WHERE kind <> 'webhook_endpoint'"
+                        if keep_endpoints and table == "objects"
+                        else ""
+                    )
+                    self._db.execute(f"DELETE FROM {table}{condition}")  # noqa: S608
             self.set_setting("secret", secrets.token_hex(16))
 
     # -- transactions and time

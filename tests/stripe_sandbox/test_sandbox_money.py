@@ -365,3 +365,24 @@ def test_a_vat_id_typed_at_checkout(
     assert known.tax_ids.data[0].value == "FR12345678901"
     assert known.address
     assert known.address.country == "FR"
+
+
+@pytest.mark.parametrize("approve", [True, False])
+def test_three_d_secure_of_an_intent_made_by_the_api(
+    client: stripe.StripeClient, sandbox: Server, approve: bool
+) -> None:
+    intent = client.v1.payment_intents.create(
+        {
+            "amount": 5000,
+            "currency": "eur",
+            "payment_method": "pm_card_threeDSecure2Required",
+            "confirm": True,
+            "return_url": "https://shop.example/back",
+        }
+    )
+    assert intent.status == "requires_action"
+    assert intent.next_action
+    assert intent.next_action.type == "redirect_to_url"
+    sandbox.control(f"POST payment_intents/{intent.id}/authenticate", {"approve": approve})
+    wanted = "succeeded" if approve else "requires_payment_method"
+    assert client.v1.payment_intents.retrieve(intent.id).status == wanted

@@ -271,3 +271,20 @@ def test_bodies_are_stripes_json(
     body = receiver.got[0][1]
     assert body == json.dumps(json.loads(body), indent=2, ensure_ascii=False).encode()
     assert receiver.got[0][0]["User-Agent"].startswith("Stripe/1.0")
+
+
+def test_a_reset_can_keep_endpoints(
+    client: stripe.StripeClient,
+    sandbox: Server,
+    endpoint: stripe.WebhookEndpoint,
+    receiver: Receiver,
+) -> None:
+    make(client, "old")
+    receiver.wait("customer.created")
+    sandbox.control("POST reset", {"keep_endpoints": True})
+    assert not client.v1.customers.list().data
+    make(client, "new")
+    receiver.wait("customer.created", 2)
+    verified(receiver.got[1], endpoint.secret)
+    sandbox.control("POST reset")
+    assert not client.v1.webhook_endpoints.list().data
