@@ -30,7 +30,7 @@ stop: _python ## End it; its data stays
 
 .PHONY: reset
 reset: stop ## End it and forget its data
-	@rm -rf .local/aws-state .local/aws-s3 .local/tmp .local/stripe* .local/seed.json .local/deployment.json
+	@cd "$(or $(PAYLINK_LOCAL_STATE),.local)" 2>/dev/null && rm -rf aws-state aws-s3 tmp stripe.sqlite3* seed.json deployment.json || true
 
 .PHONY: invoke
 invoke: _local ## Run one function with one event: make invoke FUNCTION=expire_links EVENT=events/expire_links.json

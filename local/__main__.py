@@ -12,6 +12,7 @@ import os
 import subprocess
 import sys
 import time
+import traceback
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -22,6 +23,7 @@ from local.bootstrap import layer_packages
 from local.settings import (
     ADMINISTRATOR,
     DEPLOYMENT_FILE,
+    LOGS,
     ROOT,
     STACK_FILE,
     STACK_NAME,
@@ -46,8 +48,8 @@ def say(text: str) -> None:
 
 def up() -> None:
     ports = Ports.from_environment()
-    running = processes.running()
-    if set(running) == set(SERVICES):
+    running = set(processes.running()) == set(SERVICES)
+    if running:
         there = read_json(STATE / "ports.json")
         if there != vars(ports):
             raise LocalStackError(
@@ -62,14 +64,19 @@ def up() -> None:
         ):  # fmt: skip
             processes.check_port(port, variable)
         write_json(STATE / "ports.json", vars(ports))
+    real_stripe()
     try:
-        _bring_up(ports, running=bool(running))
+        _bring_up(ports, running=running)
     except BaseException as error:
-        if not isinstance(error, (LocalStackError, KeyboardInterrupt)):
-            print(processes.tail("aws"), file=sys.stderr)
         STACK_FILE.unlink(missing_ok=True)
         processes.stop()
-        raise
+        if not isinstance(error, Exception) or isinstance(error, LocalStackError):
+            raise
+        (LOGS / "run.log").write_text(traceback.format_exc())
+        raise LocalStackError(
+            f"{type(error).__name__}: {error}; the whole of it is in "
+            f"{os.path.relpath(LOGS)}/run.log.\n{processes.tail('aws')}"
+        ) from error
 
 
 def _bring_up(ports: Ports, *, running: bool) -> None:
@@ -84,7 +91,7 @@ def _bring_up(ports: Ports, *, running: bool) -> None:
         start_emulator(ports)
         start_sandbox(ports)
     step(f"AWS emulator at {ports.aws_url}, Stripe sandbox at {ports.stripe_url}")
-    outputs = deploy.deploy(ports, stripe_api_base=ports.stripe_url)
+    outputs = deploy.deploy(ports, stripe_api_base="" if real_stripe() else ports.stripe_url)
     deployment = read_json(DEPLOYMENT_FILE)
     step(f"template.yaml deployed, {len(deployment['functions'])} functions")
     if not running:
@@ -119,7 +126,22 @@ def _bring_up(ports: Ports, *, running: bool) -> None:
         "otherOrganizationId": seeded["otherOrganizationId"],
     }
     write_json(STACK_FILE, stack)
+    if real_stripe():
+        say(f"\nStripe's events come by: stripe listen --forward-to {stack['stripeWebhookUrl']}")
     say(summary(stack))
+
+
+def real_stripe() -> bool:
+    """Whether the stack is to talk to Stripe itself: with a test key in the environment."""
+    key = os.environ.get("PAYLINK_STRIPE_SECRET_KEY", "")
+    if key and not key.startswith(("sk_test_", "rk_test_")):
+        raise LocalStackError("PAYLINK_STRIPE_SECRET_KEY is no test key; the local stack wants one")
+    if key and not os.environ.get("PAYLINK_STRIPE_WEBHOOK_SECRETS"):
+        raise LocalStackError(
+            "with PAYLINK_STRIPE_SECRET_KEY, set PAYLINK_STRIPE_WEBHOOK_SECRETS to what "
+            "`stripe listen --print-secret` prints"
+        )
+    return bool(key)
 
 
 def start_emulator(ports: Ports) -> None:
@@ -251,8 +273,11 @@ Make another:
   sandbox key     {stack["apiKey"]}
   Stripe sandbox  {stack["stripeUrl"]}
   AWS emulator    {stack["awsEndpointUrl"]}
-  everything      .local/stack.json, logs in .local/logs; a changed source file is taken up at once
-  end             make stop"""
+  all addresses   {os.path.relpath(STACK_FILE)}
+  logs            {os.path.relpath(LOGS)}
+  end             make stop
+
+A changed source file is taken up at once."""
 
 
 # ── down, invoke, logs ───────────────────────────────────────────────────────────────────────────

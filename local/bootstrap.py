@@ -70,7 +70,7 @@ def environment(folder: Path, *requirements: Path) -> bool:
     if stamp.exists() and stamp.read_text() == key and (folder / "bin" / "python").exists():
         return False
     if folder.exists():
-        if (STATE / "stack.json").exists():
+        if any((place / "stack.json").exists() for place in (STATE, ROOT / ".local")):
             raise SetupError(f"{folder.name} must be made anew, but is in use; first: make stop")
         shutil.rmtree(folder)
     _run(f"Making {folder.name}", sys.executable, "-m", "venv", folder)

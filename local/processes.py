@@ -112,4 +112,4 @@ def tail(name: str, lines: int = 25) -> str:
     if not file.exists():
         return f"(no log {file})"
     text = file.read_text(errors="replace").strip().splitlines()[-lines:]
-    return f"The end of {file.relative_to(ROOT)}:\n" + "\n".join(f"  | {line}" for line in text)
+    return f"The end of {os.path.relpath(file)}:\n" + "\n".join(f"  | {line}" for line in text)
