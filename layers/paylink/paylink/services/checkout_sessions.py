@@ -7,13 +7,11 @@ second tab or after a crash, gets the same session from the provider's own idemp
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from paylink.domain.errors import ProviderUnavailableError
-from paylink.domain.payment import Payment
+from paylink.domain.errors import ProviderRejectedError, ProviderUnavailableError
+from paylink.domain.payment import CheckoutSession, Payment
 from paylink.ports import Commit, CustomerRepository, PaymentProvider, PaymentRepository
-
-_SHORTEST_LIFE = timedelta(minutes=31)  # the provider refuses an end less than 30 minutes ahead
 
 
 def obtain_session(
@@ -31,17 +29,31 @@ def obtain_session(
     Raises VersionConflictError, ProviderUnavailableError, ProviderRejectedError.
     """
     session = payment.current_session
-    if session and session.id is None and session.expires_at < now + _SHORTEST_LIFE:
+    if session is not None and not session.ended:
+        if session.id is not None:
+            return payment
+        if now < session.expires_at:
+            try:
+                return _with_created(payment, session, payments, provider)
+            except ProviderRejectedError as error:
+                # Had it been made, it would have been found; now it is too late to make it.
+                if error.param != "expiresAt":
+                    raise
         payment = payment.with_session(replace(session, ended=True))
-        session = None
-    if session is None or session.ended:
-        customer = None
-        if payment.customer_id is not None:
-            customer = customers.find(payment.organization_id, payment.mode, payment.customer_id)
-        session = provider.prepare_session(payment, customer, now)
-        payment = payments.commit(Commit(payment.with_session(session)))
-    if session.id is not None:
-        return payment
+    customer = None
+    if payment.customer_id is not None:
+        customer = customers.find(payment.organization_id, payment.mode, payment.customer_id)
+    session = provider.prepare_session(payment, customer, now)
+    payment = payments.commit(Commit(payment.with_session(session)))
+    return _with_created(payment, session, payments, provider)
+
+
+def _with_created(
+    payment: Payment,
+    session: CheckoutSession,
+    payments: PaymentRepository,
+    provider: PaymentProvider,
+) -> Payment:
     try:
         return payment.with_session(provider.create_session(session))
     except ProviderUnavailableError as error:

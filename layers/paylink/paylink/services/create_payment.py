@@ -193,20 +193,21 @@ def _resume(found: IdempotencyRecord, record: IdempotencyRecord, ports: LinkPort
 def _finish(payment: Payment, record: IdempotencyRecord | None, ports: LinkPorts) -> Answer:
     """Gets the payment its session, and keeps it together with the answer."""
     try:
-        payment = obtain_session(
-            payment,
-            payments=ports.payments,
-            customers=ports.customers,
-            provider=ports.providers.account(payment.organization_id, payment.mode),
-            now=ports.clock(),
-        )
+        if payment.payable(ports.clock()):  # a retry may come after the buyer, or after the end
+            payment = obtain_session(
+                payment,
+                payments=ports.payments,
+                customers=ports.customers,
+                provider=ports.providers.account(payment.organization_id, payment.mode),
+                now=ports.clock(),
+            )
         change = announce(payment, ports.clock(), "create")
         body = _text(ports.presenter.payment(change.after))
         answered = replace(record, response=StoredResponse(201, body)) if record else None
         ports.payments.commit(Commit(change.after, change.events, answered=answered))
     except ProviderRejectedError:
         refused = ports.payments.get(payment.id)
-        if refused is not None:
+        if refused is not None and not any(session.id for session in refused.sessions):
             with suppress(VersionConflictError):  # somebody else is dealing with it
                 ports.payments.remove(refused, record)
         raise
