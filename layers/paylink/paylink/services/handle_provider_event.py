@@ -80,6 +80,11 @@ def handle_provider_event(
             clock=clock,
         )
     except CheckoutMismatchError as error:
+        if payment.session_named(session_id) is None and any(
+            session.id is None and not session.ended for session in payment.sessions
+        ):
+            # Asked for, but its id isn't on record yet: it may be this very one, so look again.
+            raise UnknownPaymentError() from None
         logger.error(  # noqa: TRY400 - the message says it all
             "an event claims a payment that its checkout does not match",
             extra={"event_id": event.id, "payment_id": payment_id, "reason": str(error)},
