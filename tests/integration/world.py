@@ -342,9 +342,8 @@ class World:
         to = seller or self.seller
         body = event if isinstance(event, bytes) else webhook_body(event)
         stamp = int(self.clock().timestamp() - age)
-        signed = (
-            header if header is not None else signature(body, secret or to.webhook_secret, stamp)
-        )
+        key = to.webhook_secret if secret is None else secret
+        signed = header if header is not None else signature(body, key, stamp)
         organization_id, mode = path or (to.organization_id, to.mode)
         return self.http(
             "stripe_webhook",
