@@ -1,0 +1,114 @@
+"""The same thing many times at once, and a function that dies in the middle of its work."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+from playwright.sync_api import Page
+
+from tests.local.checkout import PAID, pay
+from tests.local.stack import Stack, wait_for
+
+SUCCESSES = ("checkout.session.completed", "payment_intent.succeeded")
+
+
+def test_fifty_posts_with_one_key_make_one_payment_and_one_session(stack: Stack) -> None:
+    since = stack.control("GET", "health")["time"]
+    key = f"fifty-{uuid.uuid4()}"
+    body = {"amount": 1234, "currency": "usd", "description": key}
+
+    def post(_: int) -> httpx.Response:
+        return stack.post_payment(body, Idempotency_Key=key)
+
+    with ThreadPoolExecutor(50) as pool:
+        answers = list(pool.map(post, range(50)))
+    created = [a for a in answers if a.status_code == 201]
+    waiting = [a for a in answers if a.status_code == 409]
+    assert len(created) + len(waiting) == 50, {a.status_code for a in answers}
+    assert {a.json()["error"]["code"] for a in waiting} <= {"idempotency_in_progress"}
+    assert len({a.json()["data"]["id"] for a in created}) == 1
+    again = stack.post_payment(body, Idempotency_Key=key)
+    assert again.headers["idempotent-replayed"] == "true"
+    assert again.json() == created[0].json()
+    payment = created[0].json()["data"]
+    sessions = stack.requests("POST", "/v1/checkout/sessions", since)
+    assert len({request["idempotency_key"] for request in sessions}) == 1
+    made = stack.items("PAYMENT#")
+    same = [p for p in made if p["line_items"][0]["description"] == key]
+    assert [p["id"] for p in same] == [payment["id"]]
+    assert len(same[0]["sessions"]) == 1
+
+
+def test_twenty_copies_of_the_success_at_once_make_one_invoice(stack: Stack, page: Page) -> None:
+    payment = stack.create()
+    session = stack.session_of(payment)
+    stack.control("POST", "webhooks/hold", {})
+    pay(page, payment["url"], PAID)
+    page.wait_for_url(f"**session_id={session}")
+    (completed,) = stack.events("checkout.session.completed", payment["id"])
+    sent = stack.control("POST", "webhooks/resend", {"event": completed["id"], "copies": 20})
+    assert len(sent["deliveries"]) == 20
+    stack.control("POST", "clear", {})
+    paid = stack.await_payment(payment["id"], status="succeeded", invoiceId=...)
+
+    def all_answered() -> bool:
+        deliveries = stack.control("GET", f"deliveries?event={completed['id']}")["deliveries"]
+        statuses = [a["status"] for d in deliveries if d["copy"] for a in d["attempts"]]
+        return statuses == [200] * 20
+
+    wait_for(all_answered, "every copy answered with 200 at the first try", 60)
+    invoices = [i for i in stack.items("INVOICE#") if i["payment_id"] == payment["id"]]
+    assert [i["id"] for i in invoices] == [paid["invoiceId"]]
+    numbers = sorted(i["number"] for i in stack.items("INVOICE#"))
+    assert len(set(numbers)) == len(numbers)
+    transactions = [t for t in stack.items("TRANSACTION#") if t["payment_id"] == payment["id"]]
+    assert [t["status"] for t in transactions] == ["succeeded"]
+    customer = f"CUSTOMER#{stack.about['organizationId']}#sandbox#{paid['customerId']}"
+    methods = [i for i in stack.items(customer) if str(i["sk"]).startswith("PAYMENT_METHOD#")]
+    assert len(methods) == 1
+
+
+def _processes_of(stack: Stack, function: str) -> list[int]:
+    """Ids of the emulator's processes that run a function."""
+    listed = subprocess.run(
+        ["ps", "-ewwo", "pid=,args="], capture_output=True, text=True, check=True
+    ).stdout
+    marks = (str(stack.state), f"-{function}-")
+    lines = [line.split(None, 1) for line in listed.splitlines()]
+    return [int(pid) for pid, arguments in lines if all(mark in arguments for mark in marks)]
+
+
+def test_a_webhook_function_killed_in_the_middle_is_finished_by_the_retry(
+    stack: Stack, page: Page, tmp_path: Path
+) -> None:
+    payment = stack.create()
+    session = stack.session_of(payment)
+    # The function is caught while it waits for the session that it fetches.
+    stack.control(
+        "POST",
+        "faults",
+        {"kind": "slow", "method": "GET", "path": f"/v1/checkout/sessions/{session}", "seconds": 6},
+    )
+    pay(page, payment["url"], PAID)
+    wait_for(
+        lambda: stack.control("GET", "faults")["faults"] == [],
+        "the webhook function asking for its session",
+    )
+    workers = _processes_of(stack, "stripe_webhook")
+    assert workers
+    for process in workers:
+        os.kill(process, signal.SIGKILL)
+    stack.await_payment(payment["id"], status="succeeded", invoiceId=...)
+    ours = {e["id"] for kind in SUCCESSES for e in stack.events(kind, payment["id"])}
+    deliveries = stack.control("GET", "deliveries")["deliveries"]
+    statuses = [a["status"] for d in deliveries if d["event"] in ours for a in d["attempts"]]
+    assert any(status != 200 for status in statuses)
+    transactions = [t for t in stack.items("TRANSACTION#") if t["payment_id"] == payment["id"]]
+    assert len(transactions) == 1
+    assert len([i for i in stack.items("INVOICE#") if i["payment_id"] == payment["id"]]) == 1
