@@ -9,6 +9,7 @@ import hashlib
 import hmac
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -16,7 +17,6 @@ import traceback
 import urllib.error
 import urllib.request
 from pathlib import Path
-from typing import Any
 
 from local import processes
 from local.bootstrap import layer_packages
@@ -68,14 +68,16 @@ def up() -> None:
     try:
         _bring_up(ports, running=running)
     except BaseException as error:
-        STACK_FILE.unlink(missing_ok=True)
-        processes.stop()
+        emulators_log = processes.tail("aws")
+        if not running:
+            STACK_FILE.unlink(missing_ok=True)
+            processes.stop()
         if not isinstance(error, Exception) or isinstance(error, LocalStackError):
             raise
         (LOGS / "run.log").write_text(traceback.format_exc())
         raise LocalStackError(
             f"{type(error).__name__}: {error}; the whole of it is in "
-            f"{os.path.relpath(LOGS)}/run.log.\n{processes.tail('aws')}"
+            f"{os.path.relpath(LOGS)}/run.log.\n{emulators_log}"
         ) from error
 
 
@@ -146,6 +148,7 @@ def real_stripe() -> bool:
 
 def start_emulator(ports: Ports) -> None:
     folders = {name: STATE / name for name in ("tmp", "aws-state", "aws-s3")}
+    shutil.rmtree(folders["tmp"], ignore_errors=True)  # functions' folders of an earlier run
     for folder in folders.values():
         folder.mkdir(parents=True, exist_ok=True)
     processes.start(
@@ -249,8 +252,11 @@ def first_payment(ports: Ports, api_key: str) -> dict[str, str]:
             return payment
     except urllib.error.HTTPError as error:
         text = error.read().decode(errors="replace")
+        lines = [line for _, line in log_lines(ports.aws_url, "create_payment", 10)][-25:]
+        log = "\n".join(f"  | {line}" for line in lines)
         raise LocalStackError(
-            f"POST /payments answered {error.code}: {text}\n{processes.tail('aws')}"
+            f"POST /payments answered {error.code}: {text}\nThe function's log:\n{log}\n"
+            f"{processes.tail('aws', 5)}"
         ) from error
 
 
@@ -338,22 +344,32 @@ def invoke(function: str, event_file: Path) -> None:
         sys.exit(f"{function} failed: {answer['FunctionError']}")
 
 
-def logs(function: str | None, minutes: float, *, follow: bool) -> None:
-    stack = _running_stack()
-    watch = client("logs", stack["awsEndpointUrl"])
-    prefix = f"/aws/lambda/{stack['stackName']}-{function or ''}"
+def log_lines(aws_url: str, function: str, minutes: float) -> list[tuple[int, str]]:
+    """Times and texts of what functions logged, oldest first; of all functions if none is named."""
+    watch = client("logs", aws_url)
     since = int((time.time() - minutes * 60) * 1000)
-    seen: set[Any] = set()
+    prefix = f"/aws/lambda/{STACK_NAME}-{function}"
+    found: list[tuple[int, str]] = []
+    for group in watch.describe_log_groups(logGroupNamePrefix=prefix)["logGroups"]:
+        name = group["logGroupName"]
+        pages = watch.get_paginator("filter_log_events").paginate(
+            logGroupName=name, startTime=since
+        )
+        for event in (event for page in pages for event in page["events"]):
+            clock = time.strftime("%H:%M:%S", time.localtime(event["timestamp"] / 1000))
+            line = f"{clock} {name.rpartition('-')[2]}: {event['message'].rstrip()}"
+            found.append((event["timestamp"], line))
+    return sorted(found, key=lambda entry: entry[0])
+
+
+def logs(function: str, minutes: float, *, follow: bool) -> None:
+    stack = _running_stack()
+    seen: set[tuple[int, str]] = set()
     while True:
-        groups = watch.describe_log_groups(logGroupNamePrefix=prefix)["logGroups"]
-        found = []
-        for group in (g["logGroupName"] for g in groups):
-            events = watch.filter_log_events(logGroupName=group, startTime=since)["events"]
-            found += [(e["timestamp"], group.rpartition("-")[2], e["message"]) for e in events]
-        for entry in sorted(set(found) - seen):
-            say(f"{time.strftime('%H:%M:%S', time.localtime(entry[0] / 1000))} {entry[1]}: "
-                f"{entry[2].rstrip()}")  # fmt: skip
-        seen |= set(found)
+        for entry in log_lines(stack["awsEndpointUrl"], function, minutes):
+            if entry not in seen:
+                say(entry[1])
+            seen.add(entry)
         if not follow:
             return
         time.sleep(1)
@@ -368,7 +384,7 @@ def main() -> None:
     run.add_argument("function")
     run.add_argument("event", type=Path)
     read = commands.add_parser("logs")
-    read.add_argument("function", nargs="?")
+    read.add_argument("function", nargs="?", default="")
     read.add_argument("--minutes", type=float, default=10)
     read.add_argument("--follow", action="store_true")
     arguments = parser.parse_args()

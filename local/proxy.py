@@ -89,6 +89,9 @@ class Proxy:
                 if request.method == "OPTIONS" and answer.status == 403:
                     # The gateway answers every preflight; what it doesn't say is what's refused.
                     return web.Response(status=204)
+                if answer.status == 502 and b'"errorType"' in await answer.read():
+                    # A function that raised; the gateway gives nothing away.
+                    return gateway_error(500, "Internal Server Error")
                 headers = end_to_end(answer.raw_headers)
                 if request.method != "HEAD":
                     headers.pop("Content-Length", None)

@@ -153,6 +153,15 @@ def test_alarm_reaches_somebody_if_an_address_is_given(name: str) -> None:
     assert actions["Fn::If"][:2] == ["HasAlarmEmail", [{"Ref": "AlarmTopic"}]]
 
 
+def test_stream_filters_look_at_values_and_not_at_maps_or_lists() -> None:
+    # Like {"outbox": {"S": [{"exists": true}]}}; on a list it would match nothing.
+    for source in resources(TEMPLATE, SOURCE).values():
+        for criterion in source.get("FilterCriteria", {}).get("Filters", []):
+            image = json.loads(criterion["Pattern"])["dynamodb"]["NewImage"]
+            for attribute in image.values():
+                assert set(attribute) <= {"S", "N", "BOOL"}
+
+
 def test_every_queue_is_used() -> None:
     assert set(QUEUES) == dead_letter_queues() | {"InvoiceQueue"}
 
