@@ -16,6 +16,8 @@ AWS_PORT ?= 8202
 export PORT STRIPE_PORT AWS_PORT
 
 LOCAL = .venv-local/bin/python -m local
+# Without an AWS account there is no region to validate for; any will do.
+SAM = SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=$(or $(AWS_DEFAULT_REGION),eu-central-1) .venv-sam/bin/sam
 
 ##@ Local stack
 
@@ -56,12 +58,21 @@ install: .venv/.installed ## Make the development environment, .venv
 test: install ## All tests
 	@.venv/bin/python -m pytest
 
+# sam pins older versions of packages that the product uses, so it has an environment of its own.
+.venv-sam/.installed: requirements/sam.txt | _python
+	@echo "Installing requirements/sam.txt into .venv-sam"
+	@test -x .venv-sam/bin/python || $(PYTHON) -m venv .venv-sam
+	@.venv-sam/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/sam.txt
+	@touch $@
+
 .PHONY: check
-check: install ## Style, types, template
+check: install .venv-sam/.installed ## Style, types, template
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
-	@.venv/bin/mypy layers/paylink functions
+	@.venv/bin/mypy -p paylink -p local
+	@for function in functions/*/app.py; do .venv/bin/mypy "$$function" || exit 1; done
 	@.venv/bin/cfn-lint template.yaml
+	@$(SAM) validate --lint
 
 .PHONY: format
 format: install ## Put the code into the project's style
@@ -70,7 +81,7 @@ format: install ## Put the code into the project's style
 
 .PHONY: lock
 lock: install ## Pin the newest versions that requirements/*.in and layers/*/requirements.in allow
-	@for file in layers/dependencies/requirements layers/pdf/requirements requirements/dev requirements/local requirements/sandbox requirements/emulator; do \
+	@for file in layers/dependencies/requirements layers/pdf/requirements requirements/dev requirements/local requirements/sandbox requirements/emulator requirements/sam; do \
 		echo "$$file.txt"; \
 		.venv/bin/uv pip compile --quiet --upgrade --universal --generate-hashes --python-version 3.11 \
 			--no-header --no-emit-index-url --no-emit-find-links $$file.in -o $$file.txt || exit 1; \
@@ -78,14 +89,13 @@ lock: install ## Pin the newest versions that requirements/*.in and layers/*/req
 
 ##@ AWS
 
-# sam and its many packages are no part of the development environment: `pipx install aws-sam-cli` or `brew install aws-sam-cli`.
 .PHONY: build
-build: _sam ## Build functions and layers for AWS into .aws-sam
-	@sam build
+build: .venv-sam/.installed ## Build functions and layers for AWS into .aws-sam
+	@$(SAM) build
 
 .PHONY: deploy
 deploy: build ## Deploy to AWS: make deploy, make deploy ENVIRONMENT=prod
-	@sam deploy --config-env "$(or $(ENVIRONMENT),default)"
+	@$(SAM) deploy --config-env "$(or $(ENVIRONMENT),default)"
 
 ##@ Help
 
@@ -94,10 +104,8 @@ help: ## This list
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
 
-.PHONY: _python _local _sam
+.PHONY: _python _local
 _python:
 	@test -n "$(PYTHON)" || { echo "make: Python 3.11, 3.12 or 3.13 with its module venv (Debian: python3-venv) is needed and not on the PATH; name one: make run PYTHON=/path/to/python3.13"; exit 2; }
 _local:
 	@test -x .venv-local/bin/python || { echo "make: the local stack was never started; first: make run"; exit 2; }
-_sam:
-	@command -v sam >/dev/null || { echo "make: the AWS SAM CLI (sam) is needed: pipx install aws-sam-cli"; exit 2; }
