@@ -6,6 +6,7 @@ Key, parameters, faults, idempotency, transaction and log, in this order.
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 import time
 from collections.abc import AsyncIterator
@@ -25,6 +26,7 @@ from .storage import Scope, Store
 from .validation import validate
 
 _VERSION = re.compile(r"\d{4}-\d\d-\d\d(\.[a-z]+)?\Z")
+_LOG = logging.getLogger(__name__)
 _MAX_BODY = 2_000_000
 _SECRET_PARAM = re.compile(r"(number|cvc|account_number|iban)\]?\Z|\[(number|cvc|iban)\]")
 _HIDDEN_HEADERS = frozenset({"authorization", "cookie"})
@@ -84,6 +86,9 @@ class _Call:
             status, body, broken = await self._run()
         except StripeError as error:
             status, body, broken = error.status, error.body(), None
+        except Exception:
+            # The sandbox's own mistake: said in the log, answered as Stripe's would be.
+            _LOG.exception("%s %s failed", self._method, self._path)
         finally:
             self._entry.update(
                 status=status,

@@ -29,11 +29,13 @@ def list_all(ctx: Context) -> Json:
     wanted = params.get("types") or ([params["type"]] if "type" in params else ["*"])
     oldest = ctx.now - _KEPT
     items = [
-        view(ctx, event)
+        event
         for event in ctx.store.select(ctx.scope, "event")
         if event["created"] >= oldest and any(fnmatchcase(event["type"], name) for name in wanted)
     ]
     if "delivery_success" in params:
         done = params["delivery_success"]
-        items = [event for event in items if (event["pending_webhooks"] == 0) == done]
-    return lists.page(ctx, items, "/v1/events")
+        items = [event for event in items if (ctx.store.undelivered(event["id"]) == 0) == done]
+    answer = lists.page(ctx, items, "/v1/events")
+    answer["data"] = [view(ctx, event) for event in answer["data"]]
+    return answer
