@@ -429,6 +429,11 @@ class FakeProvider:
         """What happens elsewhere just after the next calls of an operation were answered."""
         self._interruptions[operation] += actions
 
+    def forget_failures(self) -> None:
+        """From now on every call is answered."""
+        self._faults.clear()
+        self._interruptions.clear()
+
     # What the port asks for.
 
     def prepare_session(

@@ -1,0 +1,324 @@
+"""Links, buyers, banks, sweeps and the provider's news in any order: what must hold always holds.
+
+Buyers act at the provider; what the service learns of it comes late, twice, in any order, or never.
+Calls fail before or after they did their work, and rivals get in between a read and its write.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import timedelta
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from paylink.domain import events
+from paylink.domain.errors import PaylinkError
+from paylink.domain.payment import TRANSITIONS, Payment
+from paylink.ports import Commit
+from tests.unit.world import World, a_request, event_of, link_of
+
+PICK = st.integers(0, 10**6)
+
+
+class CrashError(Exception):
+    """A function ended in the middle of its work."""
+
+
+class Payments(RuleBasedStateMachine):
+    def __init__(self) -> None:
+        super().__init__()
+        self.world = World()
+        self.requests: list[tuple[str, int, int | None]] = []
+        self.news: list[tuple[str, str, str]] = []
+        """Payment, session and id of each event that is still under way."""
+        self.succeeded: dict[str, Payment] = {}
+        self.told = 0
+
+    # The seller's side.
+
+    @initialize(amount=st.integers(50, 10**6))
+    def first_link(self, amount: int) -> None:
+        self.create(amount, None)
+
+    @precondition(lambda self: len(self.requests) < 4)
+    @rule(
+        amount=st.integers(50, 10**6),
+        minutes=st.sampled_from([None, 30, 31, 90, 60 * 24, 60 * 49]),
+    )
+    def create(self, amount: int, minutes: int | None) -> None:
+        self.requests.append((f"K{len(self.requests)}", amount, minutes))
+        self.send_again(len(self.requests) - 1)
+
+    @rule(pick=PICK)
+    def send_again(self, pick: int) -> None:
+        """A caller's retry: the same request under the same key, a moment later."""
+        key, amount, minutes = self.requests[pick % len(self.requests)]
+        end = None if minutes is None else self.world.clock() + timedelta(minutes=minutes)
+        request = a_request(key, request_hash=f"{amount}")
+        with suppress(PaylinkError, CrashError):
+            self.world.create(link_of(amount, expires_at=end), request)
+
+    @rule()
+    def sweep(self) -> None:
+        self.world.sweep()
+
+    @rule(seconds=st.sampled_from([1, 40, 60 * 20, 3600 * 5, 3600 * 25]))
+    def wait(self, seconds: int) -> None:
+        self.world.clock.advance(seconds=seconds)
+
+    @precondition(lambda self: self.world.memory.events)
+    @rule(pick=PICK)
+    def consume(self, pick: int) -> None:
+        """The bus delivers any event that was announced, any number of times."""
+        announced = self.world.memory.events
+        event = announced[pick % len(announced)]
+        if event.type == events.PAYMENT_SUCCEEDED:
+            with suppress(PaylinkError, CrashError, ConnectionError):
+                self.world.issue(event.data["paymentId"])
+
+    # The buyer's side.
+
+    @precondition(lambda self: self.world.memory.payments)
+    @rule(pick=PICK)
+    def open(self, pick: int) -> None:
+        with suppress(PaylinkError, CrashError):
+            self.world.open(self.a_payment(pick).id)
+
+    @precondition(lambda self: self.world.memory.payments)
+    @rule(pick=PICK)
+    def come_back_the_next_day(self, pick: int) -> None:
+        self.world.clock.advance(hours=25)
+        self.open(pick)
+
+    @rule(pick=PICK, what=st.sampled_from(["pay", "decline", "ask_for_3ds", "debit"]))
+    def confirm(self, pick: int, what: str) -> None:
+        for payment_id, session_id in self.checkouts(pick, "open"):
+            getattr(self.world.provider, what)(session_id)
+            self.happened(payment_id, session_id)
+
+    @rule(pick=PICK, what=st.sampled_from(["approve_3ds", "refuse_3ds"]))
+    def answer_3ds(self, pick: int, what: str) -> None:
+        for payment_id, session_id in self.checkouts(pick, "open", "requires_action"):
+            getattr(self.world.provider, what)(session_id)
+            self.happened(payment_id, session_id)
+
+    @rule(pick=PICK, what=st.sampled_from(["settle_debit", "bounce_debit"]))
+    def bank_answers(self, pick: int, what: str) -> None:
+        for payment_id, session_id in self.checkouts(pick, "complete", "processing"):
+            getattr(self.world.provider, what)(session_id)
+            self.happened(payment_id, session_id)
+
+    # The provider's news.
+
+    @precondition(lambda self: self.news)
+    @rule(pick=PICK, again=st.booleans())
+    def deliver(self, pick: int, again: bool) -> None:
+        """In any order; ``again``: the provider takes it for undelivered and will repeat it."""
+        position = pick % len(self.news)
+        payment_id, session_id, event_id = self.news[position]
+        with suppress(PaylinkError, CrashError):
+            self.world.notify(event_of(payment_id, session_id=session_id, id=event_id))
+            if not again:
+                del self.news[position]
+
+    # What goes wrong.
+
+    @rule(
+        operation=st.sampled_from(["create_session", "expire_session", "fetch_checkout"]),
+        fault=st.sampled_from(["unavailable", "timeout", "stored"]),
+    )
+    def provider_fails(self, operation: str, fault: str) -> None:
+        self.world.provider.fail(operation, fault)  # type: ignore[arg-type]
+
+    @rule(skipped=st.integers(0, 2))
+    def crash(self, skipped: int) -> None:
+        self.interrupt(skipped, self.end_in_the_middle)
+
+    @precondition(lambda self: self.news)
+    @rule(skipped=st.integers(0, 2), pick=PICK)
+    def rival_delivery(self, skipped: int, pick: int) -> None:
+        payment_id, session_id, _ = self.news[pick % len(self.news)]
+        event = event_of(payment_id, session_id=session_id, id=f"evt_rival_{pick}")
+
+        def deliver(_commit: Commit) -> None:
+            with suppress(PaylinkError, CrashError):
+                self.world.notify(event)
+
+        self.interrupt(skipped, deliver)
+
+    @rule(skipped=st.integers(0, 2), what=st.sampled_from(["open", "sweep", "pay"]))
+    def rival(self, skipped: int, what: str) -> None:
+        def act(commit: Commit) -> None:
+            payment_id = commit.payment.id
+            with suppress(PaylinkError, CrashError):
+                if what == "open" and payment_id in self.world.memory.payments:
+                    self.world.open(payment_id)
+                elif what == "sweep":
+                    self.world.sweep()
+                else:
+                    for live in self.recorded_and_open(payment_id):
+                        self.world.provider.pay(live)
+                        self.happened(payment_id, live)
+
+        self.interrupt(skipped, act)
+
+    # What must hold.
+
+    @invariant()
+    def success_is_never_undone(self) -> None:
+        for payment_id, before in self.succeeded.items():
+            now = self.world.payment(payment_id)
+            assert now.status == "succeeded"
+            assert (now.settlement, now.amount_total) == (before.settlement, before.amount_total)
+            assert now.failure_code is None
+            assert now.cancellation_reason is None
+        for payment in self.world.memory.payments.values():
+            if payment.status == "succeeded":
+                self.succeeded.setdefault(payment.id, payment)
+
+    @invariant()
+    def subtotal_and_tax_are_the_total_everywhere(self) -> None:
+        memory = self.world.memory
+        for event in memory.events:
+            assert event.data["amountSubtotal"] + event.data["taxAmount"] == event.data["amount"]
+        for invoice in memory.invoices.values():
+            payment = memory.payments[invoice.payment_id]
+            assert payment.status == "succeeded"
+            assert payment.invoice_id == invoice.id
+            assert (invoice.amount_subtotal, invoice.tax_amount, invoice.amount_total) == (
+                payment.amount_subtotal,
+                payment.tax_amount,
+                payment.amount_total,
+            )
+
+    @invariant()
+    def there_is_one_invoice_per_paid_payment_and_their_numbers_have_no_gap(self) -> None:
+        invoices = self.world.memory.invoices.values()
+        assert len({invoice.payment_id for invoice in invoices}) == len(invoices)
+        by_year = Counter(invoice.number[:8] for invoice in invoices)
+        expected = {
+            f"{year}-{n:06}" for year, count in by_year.items() for n in range(1, count + 1)
+        }
+        assert {invoice.number for invoice in invoices} == expected
+
+    @invariant()
+    def each_transition_has_exactly_one_event(self) -> None:
+        for payment in self.world.memory.payments.values():
+            told = Counter(e.type for e in self.world.memory.events_about(payment.id))
+            told.pop(events.INVOICE_ISSUED, None)
+            moves = Counter(f"payment.{entry.status}" for entry in payment.history)
+            moves[events.PAYMENT_CREATED] = moves.pop("payment.pending", 0)
+            assert told == +moves
+        assert len({e.id for e in self.world.memory.events}) == len(self.world.memory.events)
+
+    @invariant()
+    def only_moves_of_the_table_were_made(self) -> None:
+        for payment in self.world.memory.payments.values():
+            status = "pending"
+            for entry in payment.history:
+                possible = {*TRANSITIONS[status].values(), "canceled"}
+                assert entry.status in possible | ({"pending"} if status == "pending" else set())
+                status = entry.status
+            assert status == payment.status
+
+    @invariant()
+    def a_payment_has_one_live_checkout_at_most_and_takes_money_once(self) -> None:
+        provider = self.world.provider
+        for payment in self.world.memory.payments.values():
+            live = provider.live(payment.id)
+            assert len(live) <= 1
+            recorded = [s for s in payment.sessions if s.id is not None and not s.ended]
+            assert len(recorded) <= 1
+            assert [s.generation for s in payment.sessions] == [
+                n + 1 for n in range(len(payment.sessions))
+            ]
+            if payment.status in {"succeeded", "canceled"}:
+                assert not self.recorded_and_open(payment.id)
+            paid = [
+                c
+                for c in provider.checkouts.values()
+                if c.payment_id == payment.id and c.outcome == "paid"
+            ]
+            assert len(paid) <= 1
+
+    @invariant()
+    def a_request_makes_one_payment(self) -> None:
+        living = Counter(r.payment_id for r in self.world.memory.records.values())
+        assert all(count == 1 for count in living.values())
+
+    def teardown(self) -> None:
+        """Once all news have come, each payment is where its money is, and has its invoice."""
+        world = self.world
+        world.payments.interruptions.clear()
+        world.provider.forget_failures()
+        for payment in list(world.memory.payments.values()):
+            for session in payment.sessions:
+                if session.id is not None:
+                    world.hear(payment.id, session.id)
+            paid = world.provider.taken(payment.id)
+            payment = world.payment(payment.id)  # noqa: PLW2901
+            assert (payment.status == "succeeded") == (paid > 0)
+            if paid:
+                world.issue(payment.id)
+                world.issue(payment.id)
+                assert payment.amount_total == paid
+            recorded = [t for t in world.memory.transactions.values() if t.status == "succeeded"]
+            assert sum(t.amount_total for t in recorded if t.payment_id == payment.id) == paid
+        self.success_is_never_undone()
+        self.subtotal_and_tax_are_the_total_everywhere()
+        self.there_is_one_invoice_per_paid_payment_and_their_numbers_have_no_gap()
+        self.each_transition_has_exactly_one_event()
+        assert {i.payment_id for i in world.memory.invoices.values()} == {
+            p.id for p in world.memory.payments.values() if p.status == "succeeded"
+        }
+
+    # Helpers.
+
+    def a_payment(self, pick: int) -> Payment:
+        payments = list(self.world.memory.payments.values())
+        return payments[pick % len(payments)]
+
+    def recorded_and_open(self, payment_id: str) -> list[str]:
+        """The checkouts that a buyer can have been led to, and still pay at."""
+        payment = self.world.memory.payments.get(payment_id)
+        known = {session.id for session in payment.sessions} if payment else set()
+        return [live for live in self.world.provider.live(payment_id) if live in known]
+
+    def checkouts(
+        self, pick: int, status: str, outcome: str | None = None
+    ) -> list[tuple[str, str]]:
+        """One checkout, if any, that stands so at the provider and that a buyer was led to."""
+        found = [
+            (payment.id, session.id)
+            for payment in self.world.memory.payments.values()
+            for session in payment.sessions
+            if session.id is not None
+            and (status != "open" or session.id in self.recorded_and_open(payment.id))
+            and self.world.provider.checkouts[session.id].status == status
+            and outcome in {None, self.world.provider.checkouts[session.id].outcome}
+        ]
+        return [found[pick % len(found)]] if found else []
+
+    def happened(self, payment_id: str, session_id: str) -> None:
+        self.told += 1
+        self.news.append((payment_id, session_id, f"evt_{self.told}"))
+
+    def interrupt(self, skipped: int, action: Callable[[Commit], None]) -> None:
+        interruptions = self.world.payments.interruptions
+        interruptions += [self.nothing] * skipped + [action]
+
+    @staticmethod
+    def nothing(_commit: Commit) -> None:
+        return
+
+    @staticmethod
+    def end_in_the_middle(_commit: Commit) -> None:
+        raise CrashError
+
+
+TestPayments = Payments.TestCase
+TestPayments.settings = settings(max_examples=300, stateful_step_count=50)
