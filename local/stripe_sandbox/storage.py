@@ -48,6 +48,8 @@ CREATE TABLE IF NOT EXISTS timers (
   object TEXT NOT NULL);
 """
 _TABLES = ("objects", "accounts", "settings", "idempotency", "requests", "deliveries", "timers")
+# Of the request log, so that a sandbox that runs for months stays small.
+_KEPT_REQUESTS = 20_000
 _COLUMNS = ("customer", "payment_intent", "charge", "status", "expires_at")
 
 
@@ -254,13 +256,16 @@ class Store:
     # -- the request log
 
     def log_request(self, entry: Json) -> int:
-        return self._insert(
+        seq = self._insert(
             "INSERT INTO requests (time, method, path, body) VALUES (?,?,?,?)",
             entry["time"],
             entry["method"],
             entry["path"],
             json.dumps(entry),
         )
+        if seq % 1000 == 0:
+            self._run("DELETE FROM requests WHERE seq <= ?", seq - _KEPT_REQUESTS)
+        return seq
 
     def update_request(self, seq: int, entry: Json) -> None:
         self._run("UPDATE requests SET body = ? WHERE seq = ?", json.dumps(entry), seq)

@@ -227,3 +227,28 @@ def test_unknown_and_expired_checkouts(
     page = sandbox.http.get(f"/c/pay/{session.id}")
     assert page.status_code == 410
     assert "has expired" in page.text
+
+
+def test_a_known_customer_is_prefilled(
+    open_page: Callable[..., Page], client: stripe.StripeClient, new_session: Make
+) -> None:
+    customer = client.v1.customers.create(
+        {
+            "email": "known@example.com",
+            "name": "Known Buyer",
+            "address": {"country": "AT", "postal_code": "1010"},
+        }
+    )
+    session = new_session(
+        customer=customer.id,
+        automatic_tax={"enabled": True},
+        customer_update={"address": "auto", "name": "auto"},
+    )
+    assert session.amount_total == 12000
+    page = open_page()
+    page.goto(str(session.url))
+    expect(page.get_by_label("Email")).to_have_value("known@example.com")
+    expect(page.get_by_label("Name")).to_have_value("Known Buyer")
+    expect(page.get_by_label("Country")).to_have_value("AT")
+    expect(page.get_by_label("Postal code")).to_have_value("1010")
+    expect(page.get_by_text("VAT 20%")).to_be_visible()

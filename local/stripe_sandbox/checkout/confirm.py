@@ -120,7 +120,7 @@ def _note_buyer(ctx: Context, session: Json, form: Form) -> None:
     session["customer_details"] = {
         "address": form.address(),
         "business_name": None,
-        "email": (customer or {}).get("email") or form.email,
+        "email": form.email,
         "individual_name": None,
         "name": form.name,
         "phone": None,

@@ -176,10 +176,6 @@ class Checkout:
     ) -> Response:
         locale = _locale(request, session)
         confirm.price_for(ctx, session, form)
-        customer_email = ""
-        if session["customer"]:
-            known = self._store.get(ctx.own, "customer", session["customer"]) or {}
-            customer_email = known.get("email") or ""
         methods = session["payment_method_types"]
         return self._page(
             "checkout.html",
@@ -190,7 +186,6 @@ class Checkout:
             countries=self._countries,
             seller=session["branding_settings"]["display_name"],
             price=_prices(session, locale),
-            email_fixed=bool(customer_email),
             items=_items(session, locale),
             cards=cards.SHOWN,
             livemode=session["livemode"],
@@ -221,9 +216,6 @@ class Checkout:
         form = Form.read(fields)
         if not session["tax_id_collection"]["enabled"]:
             form.vat = ""
-        if session["customer"]:
-            known = self._store.get(ctx.own, "customer", session["customer"]) or {}
-            form.email = known.get("email") or form.email
         types = session["payment_method_types"]
         if form.method == "card" and "card" not in types:
             form.method = "debit"
