@@ -252,3 +252,37 @@ def test_a_known_customer_is_prefilled(
     expect(page.get_by_label("Country")).to_have_value("AT")
     expect(page.get_by_label("Postal code")).to_have_value("1010")
     expect(page.get_by_text("VAT 20%")).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    ("typed", "shown"),
+    [("12 / 34", "12 / 34"), ("1234", "12 / 34"), ("3/34", "03 / 34"), ("12/2034", "12 / 2034")],
+)
+def test_typed_key_by_key(
+    open_page: Callable[..., Page], session: stripe.checkout.Session, typed: str, shown: str
+) -> None:
+    page = open_page()
+    page.goto(str(session.url))
+    page.get_by_label("Card number").press_sequentially("4242 4242 4242 4242")
+    page.get_by_label("Expiry").press_sequentially(typed)
+    expect(page.get_by_label("Card number")).to_have_value("4242 4242 4242 4242")
+    expect(page.get_by_label("Expiry")).to_have_value(shown)
+
+
+def test_paid_by_keyboard_alone(
+    open_page: Callable[..., Page], session: stripe.checkout.Session
+) -> None:
+    page = open_page(locale="de-DE")
+    page.goto(str(session.url))
+    page.get_by_label("Email").focus()
+    page.keyboard.type("ada@example.com")
+    page.keyboard.press("Tab")
+    expect(page.get_by_label("Card", exact=True)).to_be_focused()
+    for text in ("4242424242424242", "1234", "123", "Ada Lovelace"):
+        page.keyboard.press("Tab")
+        page.keyboard.type(text)
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    page.keyboard.type("10115")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/?ok=*")

@@ -130,10 +130,13 @@ if (pay) {
       brand.textContent = (names.find(([pattern]) => pattern.test(digits)) || [])[1] || "";
     });
     fields.expiry.addEventListener("input", (event) => {
+      if ((event.inputType || "").startsWith("delete")) return;
       const typed = fields.expiry.value;
-      if (event.inputType === "deleteContentBackward" || !/^\d+$/.test(typed)) return;
-      const digits = /^[2-9]/.test(typed) ? `0${typed}` : typed;
-      if (digits.length >= 2) fields.expiry.value = `${digits.slice(0, 2)} / ${digits.slice(2, 6)}`;
+      const parted = typed.match(/^\s*(\d{1,2})\s*[/.-]\s*(\d*)/);
+      const digits = typed.replace(/\D/g, "");
+      let [month, year] = parted ? parted.slice(1) : [digits.slice(0, 2), digits.slice(2)];
+      if (parted || /^[2-9]$/.test(month)) month = month.padStart(2, "0");
+      fields.expiry.value = month.length === 2 ? `${month} / ${year.slice(0, 4)}` : month;
     });
     document.querySelectorAll("[data-card]").forEach((node) => {
       node.addEventListener("click", () => {
