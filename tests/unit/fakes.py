@@ -466,7 +466,7 @@ class FakeProvider:
                     "Amount too small.", provider_code="amount_too_small", param="amount"
                 )
             if fault == "stored":
-                self._answers[session.idempotency_key] = (session.request, None)
+                self._answers.setdefault(session.idempotency_key, (session.request, None))
             checkout = self._answered(session)
         if fault == "timeout":
             raise ProviderUnavailableError()
