@@ -286,3 +286,15 @@ def test_paid_by_keyboard_alone(
     page.keyboard.type("10115")
     page.keyboard.press("Enter")
     page.wait_for_url("**/?ok=*")
+
+
+def test_a_checkout_that_ends_while_its_page_is_open(
+    open_page: Callable[..., Page], client: stripe.StripeClient, session: stripe.checkout.Session
+) -> None:
+    page = open_page()
+    page.goto(str(session.url))
+    fill(page)
+    client.v1.checkout.sessions.expire(session.id)
+    pay(page)
+    expect(page.get_by_text("This checkout has expired")).to_be_visible()
+    assert not client.v1.charges.list().data
