@@ -26,7 +26,13 @@ from paylink.adapters.dynamodb.table import Table
 from paylink.adapters.ssm import SsmCredentials
 from paylink.domain.api_key import generate
 from paylink.domain.ids import new_id
-from paylink.domain.organization import MODES, Address, Organization, ProviderCredentials
+from paylink.domain.organization import (
+    MODES,
+    ORGANIZATION_ID,
+    Address,
+    Organization,
+    ProviderCredentials,
+)
 
 STRIPE_SECRET_KEY = "PAYLINK_STRIPE_SECRET_KEY"  # noqa: S105 - a variable's name
 STRIPE_WEBHOOK_SECRETS = "PAYLINK_STRIPE_WEBHOOK_SECRETS"
@@ -100,7 +106,7 @@ def set_stripe(deployment: Deployment, options: argparse.Namespace) -> dict[str,
         raise UsageError(f"set {STRIPE_SECRET_KEY} and {STRIPE_WEBHOOK_SECRETS} (comma between)")
     credentials = ProviderCredentials(
         secret_key=key,
-        webhook_secrets=tuple(secret.strip() for secret in hooks.split(",")),
+        webhook_secrets=tuple(s.strip() for s in hooks.split(",") if s.strip()),
         signing_key=known.signing_key if known else secrets.token_hex(32),
     )
     deployment.credentials.put(organization.id, options.mode, credentials)
@@ -162,7 +168,7 @@ def _parser() -> argparse.ArgumentParser:
     organizations = things.add_parser("organizations", help="sellers and their details")
     actions = organizations.add_subparsers(required=True, metavar="create|update|show")
     create = _action(actions, "create", create_organization, "a new seller")
-    create.add_argument("--id", help="org_…; default: a new one")
+    create.add_argument("--id", type=_organization_id, help="org_…; default: a new one")
     create.add_argument("--name", required=True, help="as printed on pages and invoices")
     update = _action(actions, "update", update_organization, "change what is given")
     update.add_argument("organization", help="org_…")
@@ -216,6 +222,12 @@ def _action(
     action: argparse.ArgumentParser = actions.add_parser(name, help=help_text)
     action.set_defaults(run=run)
     return action
+
+
+def _organization_id(text: str) -> str:
+    if not ORGANIZATION_ID.fullmatch(text):
+        raise argparse.ArgumentTypeError("an id is org_ and 1 to 64 letters and digits")
+    return text
 
 
 def _time_zone(name: str) -> str:

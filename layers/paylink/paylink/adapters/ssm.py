@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import TYPE_CHECKING
 
 from cachetools import TTLCache
 from pydantic import TypeAdapter, ValidationError
 
-from paylink.domain.organization import MODES, Mode, ProviderCredentials
+from paylink.domain.organization import MODES, ORGANIZATION_ID, Mode, ProviderCredentials
 
 if TYPE_CHECKING:
     from mypy_boto3_ssm import SSMClient
 
 CACHE_SECONDS = 300
-_ORGANIZATION_ID = re.compile(r"org_[0-9A-Za-z]{1,64}", re.ASCII)
 
 _credentials = TypeAdapter(ProviderCredentials)
 
@@ -30,7 +28,7 @@ class SsmCredentials:
 
     def get(self, organization_id: str, mode: Mode) -> ProviderCredentials | None:
         """None for an organization or mode without secrets, whatever a stranger named."""
-        if not _ORGANIZATION_ID.fullmatch(organization_id) or mode not in MODES:
+        if not ORGANIZATION_ID.fullmatch(organization_id) or mode not in MODES:
             return None
         known = self._cache.get((organization_id, mode))
         if known is not None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Final, Literal
 
 Mode = Literal["live", "sandbox"]
 MODES: tuple[Mode, ...] = ("live", "sandbox")
+ORGANIZATION_ID: Final = re.compile(r"org_[0-9A-Za-z]{1,64}", re.ASCII)
+"""What can stand in a secret's path and in a webhook's address."""
 
 
 @dataclass(frozen=True)
