@@ -1,0 +1,571 @@
+"""What the ports promise, asked of both who keep the promise: the table, and the fake that the
+services' tests use. Where the two differ, those tests prove nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from paylink.adapters.dynamodb.customers import DynamoCustomers
+from paylink.adapters.dynamodb.idempotency import DynamoIdempotency
+from paylink.adapters.dynamodb.invoices import DynamoInvoices
+from paylink.adapters.dynamodb.payments import DynamoPayments
+from paylink.adapters.dynamodb.table import Table
+from paylink.domain.customer import Buyer, Customer, PaymentMethod
+from paylink.domain.events import DomainEvent
+from paylink.domain.invoice import Invoice, issue
+from paylink.domain.organization import Address, Organization
+from paylink.domain.payment import (
+    CheckoutSession,
+    HistoryEntry,
+    LineItem,
+    Payment,
+    Settlement,
+    TaxLine,
+    Transaction,
+)
+from paylink.ports import (
+    Commit,
+    CustomerRepository,
+    IdempotencyRecord,
+    IdempotencyRepository,
+    InvoiceRepository,
+    KeyInUseError,
+    PaymentRepository,
+    StoredResponse,
+    VersionConflictError,
+)
+from tests.integration.aws import TABLE_NAME
+from tests.integration.conftest import one_thread_for_moto
+from tests.unit.fakes import (
+    Memory,
+    MemoryCustomers,
+    MemoryIdempotency,
+    MemoryInvoices,
+    MemoryPayments,
+)
+
+NOW = datetime(2026, 11, 25, 12, 0, 0, 123456, tzinfo=UTC)
+SELLER = Organization("org_a", "Example Studio", Address(country="DE"), ("DE123456789",))
+CARD = PaymentMethod("fp_1", "pm_1", "card", "visa", "4242", 12, 2034, reusable=True)
+BUYER = Buyer("b@example.com", "Bea", Address("Rue 1", None, "Lyon", None, "69001", "FR"), ("FR1",))
+
+
+@dataclass
+class Store:
+    """The repositories of one table."""
+
+    payments: PaymentRepository
+    idempotency: IdempotencyRepository
+    invoices: InvoiceRepository
+    customers: CustomerRepository
+
+
+def in_memory(_request: pytest.FixtureRequest) -> Store:
+    memory = Memory()
+    return Store(
+        MemoryPayments(memory),
+        MemoryIdempotency(memory),
+        MemoryInvoices(memory),
+        MemoryCustomers(memory),
+    )
+
+
+def in_dynamodb(request: pytest.FixtureRequest) -> Store:
+    table = Table(request.getfixturevalue("aws").dynamodb, TABLE_NAME)
+    return Store(
+        DynamoPayments(table),
+        DynamoIdempotency(table),
+        DynamoInvoices(table),
+        DynamoCustomers(table),
+    )
+
+
+@pytest.fixture(params=[in_memory, in_dynamodb], ids=["fake", "table"])
+def store(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Store:
+    one_thread_for_moto(monkeypatch)
+    make: Callable[[pytest.FixtureRequest], Store] = request.param
+    return make(request)
+
+
+def payment(payment_id: str = "pay_1", **members: object) -> Payment:
+    """A new link with one session that isn't made yet."""
+    made = Payment(
+        id=payment_id,
+        organization_id="org_a",
+        mode="sandbox",
+        kind="link",
+        status="pending",
+        amount_subtotal=4900,
+        currency="eur",
+        line_items=(LineItem("Consulting 請求書 😀", 4900),),
+        created_at=NOW,
+        updated_at=NOW,
+        created_by="key1",
+        metadata={"order": "1", "empty": ""},
+        success_url="https://shop.example/?a=1#b",
+        url=f"https://pay.example/pay/{payment_id}",
+        expires_at=NOW + timedelta(days=30),
+        sessions=(
+            CheckoutSession(
+                1, f"{payment_id}:1", {"line_items": [{"quantity": 1}]}, NOW + timedelta(hours=23)
+            ),
+        ),
+    )
+    return replace(made, **members)  # type: ignore[arg-type]
+
+
+def record(
+    key: str = "k", payment_id: str | None = "pay_1", **members: object
+) -> IdempotencyRecord:
+    made = IdempotencyRecord(
+        organization_id="org_a",
+        mode="sandbox",
+        key=key,
+        operation="POST /payments",
+        request_hash="hash",
+        lease_until=NOW + timedelta(seconds=29),
+        expires_at=NOW + timedelta(hours=24),
+        payment_id=payment_id,
+    )
+    return replace(made, **members)  # type: ignore[arg-type]
+
+
+def event(event_type: str = "payment.created") -> DomainEvent:
+    return DomainEvent(event_type, NOW, "org_a", "sandbox", {"paymentId": "pay_1", "amount": 4900})
+
+
+def transaction(transaction_id: str = "txn_1") -> Transaction:
+    return Transaction(
+        transaction_id, "org_a", "sandbox", "pay_1", "succeeded", 4900, 931, "eur", NOW, NOW,
+        payment_method=CARD, customer_id="cus_1", customer_email="b@example.com", paid_at=NOW,
+    )  # fmt: skip
+
+
+def customer(**members: object) -> Customer:
+    made = Customer("cus_1", "org_a", "sandbox", NOW, NOW, "b@example.com", full_name="Bea")
+    return replace(made, **members)  # type: ignore[arg-type]
+
+
+def succeeded(base: Payment) -> Payment:
+    return replace(
+        base,
+        status="succeeded",
+        tax_amount=931,
+        tax_status="final",
+        paid_at=NOW,
+        customer_id="cus_1",
+        customer_public_id="cus_1",
+        settlement=Settlement(
+            "txn_1", "cs_1", "pi_1", "ch_1", BUYER, (TaxLine("VAT", "19", 4900, 931, "x"),), CARD
+        ),
+        history=(HistoryEntry(NOW, "pending", "create"), HistoryEntry(NOW, "succeeded", "evt_1")),
+    )
+
+
+def paid(store: Store, payment_id: str = "pay_1") -> Payment:
+    store.payments.add(payment(payment_id), None)
+    return store.payments.commit(Commit(succeeded(payment(payment_id))))
+
+
+# -- payments
+
+
+def test_what_was_added_is_read_as_it_was(store: Store) -> None:
+    store.payments.add(payment(), None)
+    assert store.payments.get("pay_1") == payment()
+    assert store.payments.get("pay_2") is None
+    assert store.payments.get("") is None
+
+
+def test_every_member_survives(store: Store) -> None:
+    store.payments.add(payment(), None)
+    committed = store.payments.commit(Commit(succeeded(payment())))
+    assert committed == replace(succeeded(payment()), version=1)
+    assert store.payments.get("pay_1") == committed
+
+
+def test_members_that_become_unset_are_unset(store: Store) -> None:
+    failed = payment(failure_code="card_declined", failure_message="No.", status="failed")
+    store.payments.add(failed, None)
+    cleared = replace(failed, failure_code=None, failure_message=None, metadata=None, sessions=())
+    store.payments.commit(Commit(cleared))
+    assert store.payments.get("pay_1") == replace(cleared, version=1)
+
+
+def test_a_commit_counts_on_the_version_that_was_read(store: Store) -> None:
+    store.payments.add(payment(), None)
+    first = store.payments.commit(Commit(payment(status="processing")))
+    assert first.version == 1
+    with pytest.raises(VersionConflictError):
+        store.payments.commit(Commit(payment(status="failed")))
+    assert store.payments.commit(Commit(first)).version == 2
+    found = store.payments.get("pay_1")
+    assert found is not None
+    assert (found.status, found.version) == ("processing", 2)
+
+
+def test_a_payment_that_is_gone_cannot_be_committed(store: Store) -> None:
+    with pytest.raises(VersionConflictError):
+        store.payments.commit(Commit(payment()))
+    assert store.payments.get("pay_1") is None
+
+
+def test_a_refused_commit_writes_nothing_of_it(store: Store) -> None:
+    store.payments.add(payment(), None)
+    store.payments.commit(Commit(payment()))
+    stale = Commit(
+        payment(),
+        (event(),),
+        transaction(),
+        customer(),
+        CARD,
+        payment_intent_id="pi_1",
+    )
+    with pytest.raises(VersionConflictError):
+        store.payments.commit(stale)
+    assert store.payments.id_of_payment_intent("org_a", "sandbox", "pi_1") is None
+    assert store.customers.find("org_a", "sandbox", "cus_1") is None
+
+
+def test_the_whole_commit_is_kept(store: Store) -> None:
+    store.payments.add(payment(), None)
+    store.payments.commit(
+        Commit(
+            succeeded(payment()),
+            (event("payment.succeeded"),),
+            transaction(),
+            customer(),
+            CARD,
+            payment_intent_id="pi_1",
+        )
+    )
+    assert store.payments.id_of_payment_intent("org_a", "sandbox", "pi_1") == "pay_1"
+    assert store.customers.find("org_a", "sandbox", "cus_1") == customer()
+
+
+def test_a_look_up_belongs_to_one_organization_and_mode(store: Store) -> None:
+    store.payments.add(payment(), None)
+    store.payments.commit(Commit(payment(), customer=customer(), payment_intent_id="pi_1"))
+    assert store.payments.id_of_payment_intent("org_b", "sandbox", "pi_1") is None
+    assert store.payments.id_of_payment_intent("org_a", "live", "pi_1") is None
+    assert store.payments.id_of_payment_intent("org_a", "sandbox", "pi_2") is None
+    assert store.customers.find("org_b", "sandbox", "cus_1") is None
+    assert store.customers.find("org_a", "live", "cus_1") is None
+    assert store.customers.find("org_a", "sandbox", "their-own") is None
+
+
+def test_a_checkout_fills_in_a_customer_and_overwrites_nothing(store: Store) -> None:
+    store.payments.add(payment(), None)
+    first = store.payments.commit(Commit(payment(), customer=customer(full_name=None)))
+    later = NOW + timedelta(days=1)
+    second = customer(
+        created_at=later,
+        updated_at=later,
+        email="other@example.com",
+        full_name="Other",
+        address=Address(country="FR"),
+        tax_ids=("FR1",),
+        provider_customer_id="cus_stripe",
+        default_payment_method="fp_1",
+    )
+    store.payments.commit(Commit(first, customer=second, payment_method=CARD))
+    found = store.customers.find("org_a", "sandbox", "cus_1")
+    assert found == replace(second, created_at=NOW, email="b@example.com")
+
+
+def test_a_customer_without_a_new_method_keeps_its_default(store: Store) -> None:
+    store.payments.add(payment(), None)
+    first = store.payments.commit(
+        Commit(payment(), customer=customer(default_payment_method="fp_1"), payment_method=CARD)
+    )
+    store.payments.commit(Commit(first, customer=customer()))
+    found = store.customers.find("org_a", "sandbox", "cus_1")
+    assert found is not None
+    assert found.default_payment_method == "fp_1"
+
+
+# -- what is due
+
+
+def test_due_are_payable_links_past_their_time(store: Store) -> None:
+    hour = timedelta(hours=1)
+    for name, members in {
+        "pay_due": {"expires_at": NOW - hour},
+        "pay_now": {"expires_at": NOW},
+        "pay_failed": {"expires_at": NOW - hour, "status": "failed"},
+        "pay_action": {"expires_at": NOW - hour, "status": "requires_action"},
+        "pay_later": {"expires_at": NOW + timedelta(microseconds=1)},
+        "pay_processing": {"expires_at": NOW - hour, "status": "processing"},
+        "pay_canceled": {"expires_at": NOW - hour, "status": "canceled"},
+        "pay_charge": {"expires_at": NOW - hour, "kind": "charge"},
+        "pay_forever": {"expires_at": None},
+    }.items():
+        store.payments.add(payment(name, **members), None)
+    assert sorted(store.payments.due(NOW)) == ["pay_action", "pay_due", "pay_failed", "pay_now"]
+
+
+def test_what_is_settled_is_not_due_any_more_and_comes_back_if_it_fails(store: Store) -> None:
+    store.payments.add(payment(expires_at=NOW), None)
+    moved = store.payments.commit(Commit(payment(expires_at=NOW, status="processing")))
+    assert list(store.payments.due(NOW)) == []
+    store.payments.commit(Commit(replace(moved, status="failed")))
+    assert list(store.payments.due(NOW)) == ["pay_1"]
+
+
+def test_due_times_of_any_zone_are_compared_as_moments(store: Store) -> None:
+    east = NOW.astimezone(tz=datetime.fromisoformat("2026-01-01T00:00:00+09:00").tzinfo)
+    store.payments.add(payment("pay_east", expires_at=east), None)
+    assert list(store.payments.due(NOW)) == ["pay_east"]
+    assert list(store.payments.due(NOW - timedelta(microseconds=1))) == []
+
+
+def test_more_is_due_than_one_page_holds(store: Store) -> None:
+    names = {f"pay_{n}" for n in range(60)}
+    for name in names:
+        store.payments.add(payment(name, expires_at=NOW), None)
+    assert set(store.payments.due(NOW)) == names
+
+
+# -- idempotency
+
+
+def test_a_key_is_taken_by_one_payment(store: Store) -> None:
+    store.payments.add(payment(), record())
+    with pytest.raises(KeyInUseError) as taken:
+        store.payments.add(payment("pay_2"), record(payment_id="pay_2", request_hash="other"))
+    assert taken.value.record == record()
+    assert store.payments.get("pay_2") is None
+
+
+def test_keys_belong_to_one_organization_and_mode(store: Store) -> None:
+    store.payments.add(payment(), record())
+    for number, members in enumerate(
+        ({"organization_id": "org_b"}, {"mode": "live"}, {"key": "K"})
+    ):
+        name = f"pay_{number + 2}"
+        store.payments.add(payment(name), record(payment_id=name, **members))
+        assert store.payments.get(name) is not None
+
+
+@pytest.mark.parametrize("seconds", [-1, 0, 1])
+def test_a_record_past_its_time_counts_as_gone(store: Store, seconds: int) -> None:
+    store.payments.add(payment(), record(expires_at=NOW))
+    later = payment("pay_2", created_at=NOW + timedelta(seconds=seconds))
+    if seconds < 0:
+        with pytest.raises(KeyInUseError):
+            store.payments.add(later, record(payment_id="pay_2"))
+    else:
+        store.payments.add(later, record(payment_id="pay_2"))
+        with pytest.raises(KeyInUseError) as taken:
+            store.idempotency.put_answered(record(), NOW)
+        assert taken.value.record.payment_id == "pay_2"
+
+
+def test_what_is_on_record_is_found_until_its_time_is_over(store: Store) -> None:
+    wanted = record(payment_id=None, request_hash="another request's")
+    assert store.idempotency.find(wanted, NOW) is None
+    store.payments.add(payment(), record())
+    assert store.idempotency.find(wanted, NOW) == record()
+    assert store.idempotency.find(record(mode="live"), NOW) is None
+    assert store.idempotency.find(record(organization_id="org_b"), NOW) is None
+    end = record().expires_at
+    assert store.idempotency.find(wanted, end - timedelta(seconds=1)) == record()
+    assert store.idempotency.find(wanted, end) is None
+
+
+def test_the_answer_is_kept_with_the_payment(store: Store) -> None:
+    store.payments.add(payment(), record())
+    answered = record(response=StoredResponse(201, '{"success":true,"text":"請求書"}'))
+    store.payments.commit(Commit(payment(), (event(),), answered=answered))
+    with pytest.raises(KeyInUseError) as taken:
+        store.payments.add(payment("pay_2"), record(payment_id="pay_2"))
+    assert taken.value.record == answered
+
+
+def test_an_answer_is_kept_once(store: Store) -> None:
+    store.payments.add(payment(), record())
+    answered = record(response=StoredResponse(201, "first"))
+    after = store.payments.commit(Commit(payment(), answered=answered))
+    with pytest.raises(VersionConflictError):
+        store.payments.commit(
+            Commit(after, answered=record(response=StoredResponse(201, "second")))
+        )
+    found = store.payments.get("pay_1")
+    assert found is not None
+    assert found.version == after.version
+
+
+def test_the_answer_of_another_payments_key_is_not_touched(store: Store) -> None:
+    store.payments.add(payment(), record())
+    store.payments.add(payment("pay_2"), record("other", payment_id="pay_2"))
+    wrong = record("other", payment_id="pay_1", response=StoredResponse(201, "x"))
+    with pytest.raises(VersionConflictError):
+        store.payments.commit(Commit(payment(), answered=wrong))
+
+
+def test_an_answer_without_a_payment_takes_the_key(store: Store) -> None:
+    answered = record(payment_id=None, response=StoredResponse(404, "no"))
+    store.idempotency.put_answered(answered, NOW)
+    with pytest.raises(KeyInUseError) as taken:
+        store.payments.add(payment(), record())
+    assert taken.value.record == answered
+    with pytest.raises(KeyInUseError):
+        store.idempotency.put_answered(answered, NOW)
+    store.idempotency.put_answered(answered, answered.expires_at)
+
+
+def test_a_lease_is_taken_over_by_one(store: Store) -> None:
+    store.payments.add(payment(), record())
+    ours = record(lease_until=NOW + timedelta(minutes=1))
+    assert store.idempotency.take_over(record(), ours)
+    assert not store.idempotency.take_over(record(), record(lease_until=NOW + timedelta(minutes=2)))
+    with pytest.raises(KeyInUseError) as taken:
+        store.idempotency.put_answered(record(), NOW)
+    assert taken.value.record == ours
+
+
+def test_leases_that_end_within_one_second_are_told_apart(store: Store) -> None:
+    store.payments.add(payment(), record())
+    other = record(lease_until=record().lease_until + timedelta(microseconds=1))
+    assert not store.idempotency.take_over(other, record(lease_until=NOW))
+    assert store.idempotency.take_over(record(), other)
+
+
+def test_an_answered_request_is_not_taken_over(store: Store) -> None:
+    store.payments.add(payment(), record())
+    store.payments.commit(Commit(payment(), answered=record(response=StoredResponse(201, "x"))))
+    assert not store.idempotency.take_over(record(), record(lease_until=NOW + timedelta(minutes=1)))
+
+
+def test_a_released_lease_is_over(store: Store) -> None:
+    store.payments.add(payment(), record())
+    store.idempotency.release(record(), NOW)
+    with pytest.raises(KeyInUseError) as taken:
+        store.idempotency.put_answered(record(), NOW)
+    released = taken.value.record
+    assert released == record(lease_until=NOW)
+    assert store.idempotency.take_over(released, record(lease_until=NOW + timedelta(minutes=1)))
+
+
+def test_somebody_elses_lease_is_not_released(store: Store) -> None:
+    store.payments.add(payment(), record())
+    ours = record(lease_until=NOW + timedelta(minutes=1))
+    store.idempotency.take_over(record(), ours)
+    store.idempotency.release(record(), NOW)
+    with pytest.raises(KeyInUseError) as taken:
+        store.idempotency.put_answered(record(), NOW)
+    assert taken.value.record == ours
+
+
+def test_an_answered_request_is_not_released(store: Store) -> None:
+    store.payments.add(payment(), record())
+    answered = record(response=StoredResponse(201, "x"))
+    store.payments.commit(Commit(payment(), answered=answered))
+    store.idempotency.release(record(), NOW)
+    with pytest.raises(KeyInUseError) as taken:
+        store.idempotency.put_answered(record(), NOW)
+    assert taken.value.record == answered
+
+
+def test_releasing_what_is_not_there_is_harmless(store: Store) -> None:
+    store.idempotency.release(record(), NOW)
+    store.payments.add(payment(), record())
+
+
+def test_a_refused_payment_is_taken_back_and_frees_its_key(store: Store) -> None:
+    store.payments.add(payment(), record())
+    store.payments.remove(payment(), record())
+    assert store.payments.get("pay_1") is None
+    store.payments.add(payment("pay_2"), record(payment_id="pay_2"))
+
+
+def test_a_payment_that_moved_is_not_taken_back(store: Store) -> None:
+    store.payments.add(payment(), record())
+    store.payments.commit(Commit(payment()))
+    with pytest.raises(VersionConflictError):
+        store.payments.remove(payment(), record())
+    assert store.payments.get("pay_1") is not None
+    with pytest.raises(KeyInUseError):
+        store.payments.add(payment("pay_2"), record(payment_id="pay_2"))
+
+
+def test_the_key_of_another_payment_is_not_freed(store: Store) -> None:
+    store.payments.add(payment(), record())
+    store.payments.add(payment("pay_2"), None)
+    with pytest.raises(VersionConflictError):
+        store.payments.remove(payment("pay_2"), record(payment_id="pay_2"))
+    assert store.payments.get("pay_2") is not None
+
+
+# -- invoices
+
+
+def invoice_of(paid_payment: Payment, sequence: int, year: int = 2026) -> Invoice:
+    return issue(paid_payment, SELLER, year, sequence, NOW)
+
+
+def test_an_invoice_is_read_as_it_was_issued(store: Store) -> None:
+    invoice = invoice_of(paid(store), 1)
+    assert store.invoices.get(invoice.id) is None
+    store.invoices.add(invoice, 2026, 1, [event("invoice.issued")])
+    assert store.invoices.get(invoice.id) == invoice
+
+
+def test_taking_a_number_shows_at_the_payment(store: Store) -> None:
+    before = paid(store)
+    store.invoices.add(invoice_of(before, 1), 2026, 1, [])
+    after = store.payments.get("pay_1")
+    assert after == replace(before, invoice_id=invoice_of(before, 1).id, version=before.version + 1)
+    with pytest.raises(VersionConflictError):
+        store.payments.commit(Commit(before))
+
+
+def test_numbers_go_up_one_by_one_per_series(store: Store) -> None:
+    assert store.invoices.next_sequence("org_a", "sandbox", 2026) == 1
+    for number in (1, 2, 3):
+        store.invoices.add(invoice_of(paid(store, f"pay_{number}"), number), 2026, number, [])
+        assert store.invoices.next_sequence("org_a", "sandbox", 2026) == number + 1
+    assert store.invoices.next_sequence("org_a", "sandbox", 2027) == 1
+    assert store.invoices.next_sequence("org_a", "live", 2026) == 1
+    assert store.invoices.next_sequence("org_b", "sandbox", 2026) == 1
+
+
+@pytest.mark.parametrize("sequence", [1, 3, 0])
+def test_a_number_that_is_not_the_next_is_not_taken(store: Store, sequence: int) -> None:
+    store.invoices.add(invoice_of(paid(store), 1), 2026, 1, [])
+    invoice = invoice_of(paid(store, "pay_2"), sequence)
+    with pytest.raises(VersionConflictError):
+        store.invoices.add(invoice, 2026, sequence, [])
+    assert store.invoices.get(invoice.id) is None
+    assert store.invoices.next_sequence("org_a", "sandbox", 2026) == 2
+    untouched = store.payments.get("pay_2")
+    assert untouched is not None
+    assert untouched.invoice_id is None
+
+
+def test_one_payment_has_one_invoice(store: Store) -> None:
+    before = paid(store)
+    store.invoices.add(invoice_of(before, 1), 2026, 1, [])
+    with pytest.raises(VersionConflictError):
+        store.invoices.add(invoice_of(before, 2), 2026, 2, [])
+    assert store.invoices.next_sequence("org_a", "sandbox", 2026) == 2
+
+
+def test_an_unpaid_payment_takes_no_number(store: Store) -> None:
+    store.payments.add(payment(), None)
+    invoice = invoice_of(succeeded(payment()), 1)
+    with pytest.raises(VersionConflictError):
+        store.invoices.add(invoice, 2026, 1, [])
+    assert store.invoices.get(invoice.id) is None
+    assert store.invoices.next_sequence("org_a", "sandbox", 2026) == 1
+
+
+def test_the_document_is_noted_and_nothing_else_changes(store: Store) -> None:
+    invoice = invoice_of(paid(store), 1)
+    store.invoices.add(invoice, 2026, 1, [])
+    store.invoices.set_document(invoice, "a/b.pdf")
+    assert store.invoices.get(invoice.id) == replace(invoice, document_key="a/b.pdf")
