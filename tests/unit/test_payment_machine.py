@@ -166,6 +166,19 @@ class Payments(RuleBasedStateMachine):
 
         self.interrupt(skipped, act)
 
+    @rule(what=st.sampled_from(["pay", "decline", "debit", "ask_for_3ds"]), pick=PICK)
+    def rival_while_the_provider_answers(self, what: str, pick: int) -> None:
+        """A buyer acts, and it is heard of, between the provider's answer and our use of it."""
+
+        def act() -> None:
+            for payment_id, session_id in self.checkouts(pick, "open"):
+                getattr(self.world.provider, what)(session_id)
+                with suppress(PaylinkError, CrashError):
+                    self.world.hear(payment_id, session_id)
+                self.happened(payment_id, session_id)
+
+        self.world.provider.interrupt("fetch_checkout", act)
+
     # What must hold.
 
     @invariant()

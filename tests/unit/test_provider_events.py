@@ -374,6 +374,21 @@ def test_after_a_conflict_payment_and_provider_are_both_read_again(world: World)
     assert told(world, payment_id)[events.PAYMENT_FAILED] == 0
 
 
+def test_what_the_provider_said_before_a_rivals_write_is_not_decided_from(world: World) -> None:
+    payment_id = world.new_payment()
+    session = world.session(payment_id)
+    world.provider.decline(session)
+
+    def rival() -> None:
+        world.provider.debit(session)
+        assert world.hear(payment_id) == "processing"
+
+    world.provider.interrupt("fetch_checkout", rival)
+    settle(world, payment_id)
+    assert world.payment(payment_id).status == "processing"
+    assert told(world, payment_id)[events.PAYMENT_FAILED] == 0
+
+
 def test_rivals_without_end_are_a_conflict_to_retry(world: World) -> None:
     payment_id = world.new_payment()
     world.provider.pay(world.session(payment_id))
