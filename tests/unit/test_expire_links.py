@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
 from paylink.domain import events
 from paylink.ports import Commit
 from paylink.services.expire_links import Sweep, expire_links
-from tests.unit.fakes import START
+from tests.unit.fakes import START, MemoryPayments
 from tests.unit.world import World
 
 HOUR = timedelta(hours=1)
@@ -218,6 +219,19 @@ def test_a_link_that_never_stops_changing_is_left_as_it_is(world: World) -> None
     assert world.sweep() == Sweep(unchanged=1)
     world.payments.interruptions.clear()
     assert world.sweep() == Sweep(canceled=1)
+
+
+def test_a_link_that_an_outdated_index_names_too_early_is_left_alone(world: World) -> None:
+    payment_id = an_hours_link(world)
+
+    class Outdated(MemoryPayments):
+        def due(self, now: datetime) -> Iterator[str]:  # noqa: ARG002 - it is outdated
+            yield from (payment_id, "pay_gone")
+
+    world.payments = Outdated(world.memory)
+    assert world.sweep() == Sweep(unchanged=2)
+    assert world.payment(payment_id).status == "pending"
+    assert len(world.provider.live(payment_id)) == 1
 
 
 def test_an_organization_without_secrets_stops_no_other(world: World) -> None:

@@ -17,7 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from paylink.domain import events
 from paylink.domain.errors import PaylinkError
-from paylink.domain.payment import TRANSITIONS, Payment
+from paylink.domain.payment import TRANSITIONS, Payment, Status
 from paylink.ports import Commit
 from tests.unit.world import World, a_request, event_of, link_of
 
@@ -231,7 +231,7 @@ class Payments(RuleBasedStateMachine):
     @invariant()
     def only_moves_of_the_table_were_made(self) -> None:
         for payment in self.world.memory.payments.values():
-            status = "pending"
+            status: Status = "pending"
             for entry in payment.history:
                 possible = {*TRANSITIONS[status].values(), "canceled"}
                 assert entry.status in possible | ({"pending"} if status == "pending" else set())

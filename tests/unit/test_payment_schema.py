@@ -142,7 +142,7 @@ def test_metadata_at_its_exact_limits_is_accepted() -> None:
     "name", ["Amount", "success_url", "customer_id", "taxAmount", "", "\ud800"]
 )
 def test_an_unknown_field_is_refused_by_its_name(name: str) -> None:
-    assert len(fields_of(refused(**{name: 1}))) == 1
+    assert len(fields_of(refused("sandbox", **{name: 1}))) == 1
 
 
 @pytest.mark.parametrize(
@@ -276,7 +276,7 @@ def test_any_json_object_is_a_link_or_a_validation_error(body: dict[str, Any]) -
 def test_any_text_is_judged_without_an_accident(url: str, text: str) -> None:
     for changes in ({"successUrl": f"https://{url}"}, {"successUrl": url}, {"expiresAt": text}):
         try:
-            link(**changes)
+            link("sandbox", **changes)
         except ValidationError as error:
             assert error.param == next(iter(changes))  # noqa: PT017 - either is right
 
@@ -313,7 +313,7 @@ def test_a_payment_is_shown_as_the_contract_has_it() -> None:
 
 @pytest.mark.parametrize("name", ["customerId", "successUrl", "metadata", "expiresAt"])
 def test_null_is_as_good_as_absent_where_a_field_may_be(name: str) -> None:
-    assert link(**{name: None}) == link()
+    assert link("sandbox", **{name: None}) == link()
 
 
 def test_livemode_is_the_keys_mode() -> None:

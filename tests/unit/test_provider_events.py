@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from itertools import permutations
+from typing import Any
 
 import pytest
 
@@ -194,8 +195,11 @@ def test_in_whatever_order_the_news_come_the_end_is_the_same(
     world.provider.decline(session)
     world.provider.ask_for_3ds(session)
     world.provider.approve_3ds(session)
-    types = ("payment_intent.payment_failed", "payment_intent.requires_action")
-    types += ("checkout.session.completed",)
+    types = (
+        "payment_intent.payment_failed",
+        "payment_intent.requires_action",
+        "checkout.session.completed",
+    )
     for number in order:
         event = event_of(payment_id, session_id=session, type=types[number], id=f"evt_{number}")
         assert world.notify(event) == "succeeded"
@@ -247,7 +251,7 @@ def test_an_event_of_ours_before_our_write_is_seen_comes_again(world: World) -> 
     ],
 )
 def test_what_is_not_this_deployments_organizations_and_modes_is_ignored(
-    world: World, foreign: dict[str, str | None]
+    world: World, foreign: dict[str, Any]
 ) -> None:
     payment_id = world.new_payment()
     world.provider.pay(world.session(payment_id))

@@ -70,7 +70,7 @@ def test_an_event_that_lacks_everything_is_not_found(missing: dict[str, Any]) ->
 
 
 def test_an_event_with_nothing_but_a_route_is_a_request() -> None:
-    bare = {"version": "2.0", "routeKey": "GET /payments/{paymentId}"}
+    bare: dict[str, Any] = {"version": "2.0", "routeKey": "GET /payments/{paymentId}"}
     bare |= {"headers": None, "requestContext": None, "body": None}
     request = parse_request(bare, "")
     assert (request.body, request.headers, request.query, request.parameters) == (b"", {}, {}, {})

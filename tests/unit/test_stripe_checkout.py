@@ -467,7 +467,7 @@ def raised(failure: Exception) -> Exception:
 @pytest.mark.parametrize(
     ("failure", "stored"),
     [
-        (stripe.APIConnectionError("down"), False),
+        (stripe.APIConnectionError("down"), False),  # type: ignore[no-untyped-call]
         (stripe.RateLimitError("slow down", http_status=429), False),
         (stripe.APIError("broken", http_status=500), True),
         (stripe.APIError("broken", http_status=503), True),
@@ -501,6 +501,6 @@ def test_what_a_retry_may_cure_is_unavailability(failure: Exception, stored: boo
 def test_a_refusal_names_the_callers_field(
     code: str | None, parameter: str | None, field: str | None
 ) -> None:
-    error = raised(stripe.InvalidRequestError("no", parameter, code=code, http_status=400))
+    error = raised(stripe.InvalidRequestError("no", parameter, code=code, http_status=400))  # type: ignore[no-untyped-call]
     assert isinstance(error, ProviderRejectedError)
     assert (error.param, error.status, error.provider_code) == (field, 400, code)

@@ -71,12 +71,14 @@ def a_payment(**changes: Any) -> Payment:
 
 
 def a_request(key: str = "K", request_hash: str = "hash", **changes: Any) -> IdempotentRequest:
-    values = {"operation": "POST /payments", "request_hash": request_hash, "lease": LEASE}
+    values: dict[str, Any] = {"operation": "POST /payments", "request_hash": request_hash}
+    values["lease"] = LEASE
     return IdempotentRequest(key, **values | changes)
 
 
 def link_of(amount: int = 1000, **changes: Any) -> NewLink:
-    return NewLink(**{"amount": amount, "currency": "eur", "description": "Design work"} | changes)
+    values: dict[str, Any] = {"currency": "eur", "description": "Design work"}
+    return NewLink(amount=amount, **values | changes)
 
 
 class World:
