@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -12,16 +13,17 @@ from paylink.domain import events
 from paylink.domain.customer import Buyer, PaymentMethod
 from paylink.domain.errors import PaylinkError, UnknownPaymentError
 from paylink.domain.invoice import (
+    Invoice,
     document_key_for,
     format_number,
     invoice_id_for,
     issue,
     series_year,
 )
-from paylink.domain.organization import Address, Organization
+from paylink.domain.organization import Address, Mode, Organization
 from paylink.services.settle_payment import settle_payment
-from tests.unit.fakes import BUYER, START
-from tests.unit.world import ORGANIZATION, SELLER, World, a_payment, payment_id_in
+from tests.unit.fakes import BUYER, START, Memory, MemoryInvoices
+from tests.unit.world import MODE, ORGANIZATION, SELLER, World, a_payment, payment_id_in
 
 
 def test_an_invoice_is_a_snapshot_of_what_was_sold_to_whom(world: World) -> None:
@@ -120,6 +122,36 @@ def test_many_at_once_get_consecutive_numbers_and_each_payment_one(world: World)
     assert numbers[:12] == numbers[12:24] == numbers[24:]
     assert len(world.memory.invoices) == 12
     assert sum(e.type == events.INVOICE_ISSUED for e in world.memory.events) == 12
+
+
+class Contested(MemoryInvoices):
+    """Somebody else gets in once, between the look at the number and the taking of it."""
+
+    def __init__(self, memory: Memory, rival: Callable[[], object]) -> None:
+        super().__init__(memory)
+        self._rivals = [rival]
+
+    def next_sequence(self, organization_id: str, mode: Mode, year: int) -> int:
+        sequence = super().next_sequence(organization_id, mode, year)
+        if self._rivals:
+            self._rivals.pop()()
+        return sequence
+
+
+def test_who_loses_the_race_for_a_number_takes_the_next(world: World) -> None:
+    mine, theirs = world.paid(), world.paid()
+    world.invoices = Contested(world.memory, lambda: world.issue(theirs))
+    assert world.issue(mine).number == "INV-2026-000002"
+    assert world.issue(theirs).number == "INV-2026-000001"
+
+
+def test_who_loses_the_race_for_a_payment_has_the_winners_invoice(world: World) -> None:
+    payment_id = world.paid()
+    won: list[Invoice] = []
+    world.invoices = Contested(world.memory, lambda: won.append(world.issue(payment_id)))
+    assert world.issue(payment_id).number == won[0].number == "INV-2026-000001"
+    assert world.memory.numbers == {(ORGANIZATION, MODE, 2026): 1}
+    assert sum(e.type == events.INVOICE_ISSUED for e in world.memory.events) == 1
 
 
 @pytest.mark.parametrize(
