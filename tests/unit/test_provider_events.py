@@ -288,6 +288,21 @@ def test_another_checkout_that_claims_our_payment_is_refused_with_a_200(world: W
     assert world.notify(event) == "refused: does not match"
 
 
+def test_news_of_a_checkout_whose_id_is_not_on_record_yet_come_again(world: World) -> None:
+    world.provider.fail("create_session", "timeout")
+    with pytest.raises(ProviderUnavailableError):
+        world.create()
+    payment_id = world.only_payment().id
+    (session,) = world.provider.checkouts
+    world.provider.pay(session)
+    event = event_of(payment_id, session_id=session)
+    with pytest.raises(UnknownPaymentError):
+        world.notify(event)
+    world.open(payment_id)  # finds the very one that was made
+    assert world.session(payment_id) == session
+    assert world.notify(event) == "succeeded"
+
+
 @pytest.mark.parametrize("changes", [{"currency": "jpy"}, {"amount": 999}])
 def test_a_checkout_of_another_amount_or_currency_is_refused(
     world: World, changes: dict[str, object]
