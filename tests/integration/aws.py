@@ -76,6 +76,7 @@ class Aws:
     failures: list[Failure] = field(default_factory=list)
     calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     _streamed: int = 0
+    _queues: tuple[str, str] | None = None
 
     def __post_init__(self) -> None:
         made = clients()
@@ -93,11 +94,18 @@ class Aws:
         self.s3.create_bucket(
             Bucket=BUCKET_NAME, CreateBucketConfiguration={"LocationConstraint": REGION}
         )
-        self.events.create_event_bus(Name=BUS_NAME)
-        self._invoice_queue = self._rule(
-            "invoices", self.template.properties("InvoiceRule")["EventPattern"]
-        )
-        self._everything = self._rule("everything", {"source": [{"prefix": ""}]})
+
+    def _bus(self) -> tuple[str, str]:
+        """URLs of the invoice queue and of one that gets everything; made with the bus when first
+        needed, since most tests don't."""
+        if self._queues is None:
+            pattern = self.template.properties("InvoiceRule")["EventPattern"]
+            self.events.create_event_bus(Name=BUS_NAME)
+            self._queues = (
+                self._rule("invoices", pattern),
+                self._rule("everything", {"source": [{"prefix": ""}]}),
+            )
+        return self._queues
 
     def _rule(self, name: str, pattern: dict[str, Any]) -> str:
         url = self.sqs.create_queue(QueueName=name)["QueueUrl"]
@@ -118,6 +126,8 @@ class Aws:
         """Stands in for every call of every client."""
         if operation == "DescribeStacks":
             return self._stack(parameters)
+        if operation == "PutEvents":
+            self._bus()
         self.calls.append((operation, parameters))
         for failure in self.failures:
             if failure.operation != operation or not failure.matching(parameters):
@@ -190,11 +200,11 @@ class Aws:
 
     def take_invoice_messages(self) -> list[dict[str, Any]]:
         """Messages of the invoice queue, with what moto's queue and Lambda's source name alike."""
-        return self._take(self._invoice_queue)
+        return self._take(self._bus()[0])
 
     def take_bus_events(self) -> list[dict[str, Any]]:
         """Everything that came over the bus since the last call."""
-        return [json.loads(message["Body"]) for message in self._take(self._everything)]
+        return [json.loads(message["Body"]) for message in self._take(self._bus()[1])]
 
     def _take(self, url: str) -> list[dict[str, Any]]:
         taken: list[dict[str, Any]] = []
