@@ -35,16 +35,21 @@ def test_the_streams_own_records_reach_the_bus_and_the_invoice_queue(world: Worl
 
 
 def test_a_change_that_announces_nothing_repeats_nothing(world: World) -> None:
-    """The outbox stays on its item until the next one replaces it."""
-    payment = world.paid()
-    world.issue_invoices()
-    world.aws.dynamodb.update_item(
-        TableName="paylink-test-table",
-        Key={"pk": {"S": f"PAYMENT#{payment['id']}"}, "sk": {"S": "PAYMENT"}},
-        UpdateExpression="SET note = :note",
-        ExpressionAttributeValues={":note": {"S": "touched"}},
-    )
-    assert world.dispatch() == []
+    """The outbox stays on its item until the next one replaces it, so both images have it."""
+    (record,) = sample_event("dispatch_events")["Records"]
+    record["dynamodb"]["OldImage"] = record["dynamodb"]["NewImage"]
+    assert world.invoke("dispatch_events", {"Records": [record]}) == {"batchItemFailures": []}
+    assert world.aws.take_bus_events() == []
+
+
+def test_of_an_outbox_that_grew_only_the_new_part_is_announced(world: World) -> None:
+    (record,) = sample_event("dispatch_events")["Records"]
+    images = record["dynamodb"]
+    old, new = (json.loads(images[name]["outbox"]["S"]) for name in ("OldImage", "NewImage"))
+    images["NewImage"]["outbox"]["S"] = json.dumps([*old, *new])
+    world.invoke("dispatch_events", {"Records": [record]})
+    (event,) = world.aws.take_bus_events()
+    assert event["detail-type"] == "payment.succeeded"
 
 
 def test_records_without_images_or_outbox_are_harmless(world: World) -> None:

@@ -303,6 +303,19 @@ def test_w10_a_forged_payment_id_settles_nothing(world: World) -> None:
     assert status_of(world, cheap) == "pending"
 
 
+def test_w10_a_paid_checkout_of_the_same_amount_pays_no_other_payment(world: World) -> None:
+    """Amount and currency agree, yet it isn't a session that was made for this payment."""
+    other = world.create()
+    mine, event = bought(world)
+    before = world.aws.items()
+    marks = {**event["data"]["object"]["metadata"], "payment_id": other["id"]}
+    answer = world.deliver(altered(event, metadata=marks))
+    assert answer.status == 200
+    assert answer.json["outcome"].startswith("refused")
+    assert world.aws.items() == before
+    assert (status_of(world, other), status_of(world, mine)) == ("pending", "pending")
+
+
 def test_the_provider_is_asked_and_not_the_event_believed(world: World) -> None:
     """Even a correctly signed event can't make an unpaid session paid."""
     payment, _ = bought(world)

@@ -7,13 +7,14 @@ import copy
 import importlib.util
 import json
 import os
+import sys
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from types import ModuleType
 from typing import Any
 
-from paylink import bootstrap, cli
+from paylink import cli
 from paylink.adapters.stripe.webhook import EVENT_TYPES
 from tests.integration.aws import Aws, Saved
 from tests.integration.stripe_driver import StripeSandbox, signature, webhook_body
@@ -188,9 +189,11 @@ class World:
 
     def new_container(self, function: str | None = None) -> None:
         """Forgets what a container caches, and gives the next one its function's variables."""
-        for wired in vars(bootstrap).values():
-            if hasattr(wired, "cache_clear"):
-                wired.cache_clear()
+        for name, module in list(sys.modules.items()):
+            if name.startswith(("paylink.bootstrap", "paylink.http")):
+                for wired in vars(module).values():
+                    if hasattr(wired, "cache_clear"):
+                        wired.cache_clear()
         if function is None:
             self._modules.clear()
             self._current = None
