@@ -14,7 +14,7 @@ from paylink.services.create_payment import LinkPorts, Presenter, Requester, cre
 lambda_handler = Api()
 
 
-@lambda_handler.route("POST /payments")
+@lambda_handler.route("POST /payments", "payment:write")
 def create(request: Request, caller: Caller) -> Response:
     body = parse_object(request.body)
     organization = bootstrap.organizations().get(caller.organization_id)

@@ -408,7 +408,7 @@ def test_without_stripes_secrets_nothing_is_kept(world: World) -> None:
 
 
 def test_an_unexpected_failure_gives_nothing_away(world: World) -> None:
-    world.aws.fail_once("TransactWriteItems", "AccessDeniedException")
+    world.aws.fail_once("write", "AccessDeniedException")
     answer = world.post_payment()
     assert answer.refused() == (500, "internal_error", "internal_error")
     assert "AccessDenied" not in answer.text

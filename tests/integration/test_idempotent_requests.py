@@ -214,7 +214,7 @@ def test_i2_a_request_in_the_middle_keeps_its_claim(world: World) -> None:
             seen.extend(world.post_payment(key="k").refused()[2] for _ in range(3))
         return False
 
-    world.aws.fail_once("TransactWriteItems", skip=0, matching=_second(meanwhile))
+    world.aws.fail_once("write", skip=0, matching=_second(meanwhile))
     first = world.post_payment(key="k")
     world.aws.failures.clear()
     assert seen[1:] == [400, "idempotency_key_mismatch", *["idempotency_in_progress"] * 3]

@@ -138,7 +138,7 @@ def test_n2_a_crash_at_either_write_uses_one_number(world: World, skip: int, aft
     world.paid()
     world.dispatch()
     event = world.invoice_event()
-    world.aws.fail_once("TransactWriteItems", skip=skip, after=after)
+    world.aws.fail_once("write", skip=skip, after=after)
     assert failures_of(world, event) == [event["Records"][0]["messageId"]]
     assert failures_of(world, event) == []
     assert int(world.aws.item("NUMBERS#")["taken"]) == 1

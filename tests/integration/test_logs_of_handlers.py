@@ -130,7 +130,7 @@ def test_refused_requests_do_not_show_what_was_sent(world: World, logs: Logs) ->
 
 
 def test_a_crash_is_logged_with_its_trace_and_no_secret(world: World, logs: Logs) -> None:
-    world.aws.fail_once("TransactWriteItems", "InternalServerError")
+    world.aws.fail_once("write", "InternalServerError")
     assert world.post_payment(key="k").status == 500
     assert_clean(world, logs.text())
     failures = [line for line in logs.lines() if line["level"] == "ERROR"]

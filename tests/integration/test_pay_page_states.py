@@ -269,7 +269,7 @@ def test_a_crash_between_session_and_record_still_gives_one_session(world: World
     payment = world.create()
     world.pass_time(hours=25)
     # Writes of the button: the old session's end, the new one's parameters, its id.
-    world.aws.fail_once("TransactWriteItems", skip=2)
+    world.aws.fail_once("write", skip=2)
     assert world.press_continue(payment["id"]).status == 503
     answer = world.press_continue(payment["id"])
     assert answer.status == 303
@@ -278,7 +278,7 @@ def test_a_crash_between_session_and_record_still_gives_one_session(world: World
 
 
 def test_a_link_whose_creation_crashed_can_be_paid_from_its_page(world: World) -> None:
-    world.aws.fail_once("TransactWriteItems", skip=1)
+    world.aws.fail_once("write", skip=1)
     assert world.post_payment(key="k").status == 500
     payment_id = world.aws.item("PAYMENT#")["id"]
     answer = world.press_continue(payment_id)

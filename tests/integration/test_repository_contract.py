@@ -361,7 +361,7 @@ def test_a_record_past_its_time_counts_as_gone(store: Store, seconds: int) -> No
     else:
         store.payments.add(later, record(payment_id="pay_2"))
         with pytest.raises(KeyInUseError) as taken:
-            store.idempotency.put_answered(record(), NOW)
+            store.idempotency.claim(record(), NOW)
         assert taken.value.record.payment_id == "pay_2"
 
 
@@ -409,13 +409,13 @@ def test_the_answer_of_another_payments_key_is_not_touched(store: Store) -> None
 
 def test_an_answer_without_a_payment_takes_the_key(store: Store) -> None:
     answered = record(payment_id=None, response=StoredResponse(404, "no"))
-    store.idempotency.put_answered(answered, NOW)
+    store.idempotency.claim(answered, NOW)
     with pytest.raises(KeyInUseError) as taken:
         store.payments.add(payment(), record())
     assert taken.value.record == answered
     with pytest.raises(KeyInUseError):
-        store.idempotency.put_answered(answered, NOW)
-    store.idempotency.put_answered(answered, answered.expires_at)
+        store.idempotency.claim(answered, NOW)
+    store.idempotency.claim(answered, answered.expires_at)
 
 
 def test_a_lease_is_taken_over_by_one(store: Store) -> None:
@@ -424,7 +424,7 @@ def test_a_lease_is_taken_over_by_one(store: Store) -> None:
     assert store.idempotency.take_over(record(), ours)
     assert not store.idempotency.take_over(record(), record(lease_until=NOW + timedelta(minutes=2)))
     with pytest.raises(KeyInUseError) as taken:
-        store.idempotency.put_answered(record(), NOW)
+        store.idempotency.claim(record(), NOW)
     assert taken.value.record == ours
 
 
@@ -445,7 +445,7 @@ def test_a_released_lease_is_over(store: Store) -> None:
     store.payments.add(payment(), record())
     store.idempotency.release(record(), NOW)
     with pytest.raises(KeyInUseError) as taken:
-        store.idempotency.put_answered(record(), NOW)
+        store.idempotency.claim(record(), NOW)
     released = taken.value.record
     assert released == record(lease_until=NOW)
     assert store.idempotency.take_over(released, record(lease_until=NOW + timedelta(minutes=1)))
@@ -457,7 +457,7 @@ def test_somebody_elses_lease_is_not_released(store: Store) -> None:
     store.idempotency.take_over(record(), ours)
     store.idempotency.release(record(), NOW)
     with pytest.raises(KeyInUseError) as taken:
-        store.idempotency.put_answered(record(), NOW)
+        store.idempotency.claim(record(), NOW)
     assert taken.value.record == ours
 
 
@@ -467,7 +467,7 @@ def test_an_answered_request_is_not_released(store: Store) -> None:
     store.payments.commit(Commit(payment(), answered=answered))
     store.idempotency.release(record(), NOW)
     with pytest.raises(KeyInUseError) as taken:
-        store.idempotency.put_answered(record(), NOW)
+        store.idempotency.claim(record(), NOW)
     assert taken.value.record == answered
 
 

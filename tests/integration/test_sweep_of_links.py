@@ -144,7 +144,7 @@ def test_s2_a_success_between_the_look_and_the_write_stays(world: World) -> None
         )
 
     assert url
-    world.aws.fail_once("TransactWriteItems", matching=pay_meanwhile)
+    world.aws.fail_once("write", matching=pay_meanwhile)
     swept = world.sweep()
     world.aws.failures.clear()
     assert done
@@ -185,7 +185,7 @@ def test_a_link_without_a_session_needs_no_call(world: World) -> None:
 
 
 def test_a_link_whose_creation_crashed_ends_too(world: World) -> None:
-    world.aws.fail_once("TransactWriteItems", skip=1)
+    world.aws.fail_once("write", skip=1)
     assert world.post_payment(key="k").status == 500
     assert world.sweep() == counts(canceled=1)
     found = world.payment(world.aws.item("PAYMENT#")["id"])

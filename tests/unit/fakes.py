@@ -14,7 +14,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
+from typing import Any, Literal, Protocol, TypeVar
 
 from paylink.domain.api_key import ApiKey
 from paylink.domain.customer import Buyer, Customer, PaymentMethod
@@ -97,6 +97,35 @@ def _still_good(record: IdempotencyRecord | None, now: datetime) -> bool:
     return record is not None and int(record.expires_at.timestamp()) > int(now.timestamp())
 
 
+class Listed(Protocol):
+    """Whatever is in lists."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def organization_id(self) -> str: ...
+    @property
+    def mode(self) -> Mode: ...
+    @property
+    def created_at(self) -> datetime: ...
+
+
+Thing = TypeVar("Thing", bound=Listed)
+
+
+def owner(thing: Listed) -> tuple[str, Mode]:
+    return thing.organization_id, thing.mode
+
+
+def newest_first(
+    things: Sequence[Thing], before: str | None, limit: int
+) -> Sequence[tuple[str, Thing]]:
+    """A page as the table's lists give it, each with its position."""
+    placed = [(f"{thing.created_at.isoformat()}#{thing.id}", thing) for thing in things]
+    older = [pair for pair in placed if before is None or pair[0] < before]
+    return sorted(older, key=lambda pair: pair[0], reverse=True)[:limit]
+
+
 class MemoryPayments:
     """Fulfils `paylink.ports.PaymentRepository`."""
 
@@ -116,6 +145,22 @@ class MemoryPayments:
             memory.payments[payment.id] = payment
             if record is not None:
                 memory.records[_record_key(record)] = record
+
+    def page(
+        self,
+        organization_id: str,
+        mode: Mode,
+        customer_id: str | None,
+        before: str | None,
+        limit: int,
+    ) -> Sequence[tuple[str, Payment]]:
+        payments = [
+            payment
+            for payment in self._memory.payments.values()
+            if owner(payment) == (organization_id, mode)
+            and customer_id in {None, payment.customer_id}
+        ]
+        return newest_first(payments, before, limit)
 
     def remove(self, payment: Payment, record: IdempotencyRecord | None) -> None:
         memory = self._memory
@@ -212,7 +257,7 @@ class MemoryIdempotency:
             found = self._memory.records.get(_record_key(record))
             return found if _still_good(found, now) else None
 
-    def put_answered(self, record: IdempotencyRecord, now: datetime) -> None:
+    def claim(self, record: IdempotencyRecord, now: datetime) -> None:
         with self._memory.lock:
             found = self._memory.records.get(_record_key(record))
             if found is not None and _still_good(found, now):
@@ -286,6 +331,16 @@ class MemoryApiKeys:
 
     def put(self, key: ApiKey) -> None:
         self._memory.api_keys[key.id] = key
+
+    def note_use(self, key: ApiKey, now: datetime) -> None:
+        if key.id in self._memory.api_keys:
+            self._memory.api_keys[key.id] = replace(key, last_used_at=now)
+
+    def page(
+        self, organization_id: str, mode: Mode, before: str | None, limit: int
+    ) -> Sequence[tuple[str, ApiKey]]:
+        keys = [k for k in self._memory.api_keys.values() if owner(k) == (organization_id, mode)]
+        return newest_first(keys, before, limit)
 
     def delete(self, key_id: str) -> None:
         del self._memory.api_keys[key_id]

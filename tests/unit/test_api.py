@@ -57,7 +57,7 @@ def api_that(fails: Exception | None = None) -> Api:
             raise fails
         return json_response(201, {"id": request.id, "base": request.base_url}, {"x-extra": "1"})
 
-    @api.route("GET /y")
+    @api.route("GET /y", "payment:read")
     def private(_request: Request, _caller: Any) -> Response:
         raise AssertionError("nobody gets here without a key")
 

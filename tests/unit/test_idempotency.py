@@ -115,7 +115,7 @@ def test_a_key_that_is_taken_stays_taken_until_its_time_is_over(world: World) ->
     late = found.expires_at
     for now in (START, late - timedelta(seconds=1)):
         with pytest.raises(KeyInUseError) as taken:
-            world.idempotency.put_answered(replace(record(now), response=ANSWER), now)
+            world.idempotency.claim(replace(record(now), response=ANSWER), now)
         assert taken.value.record == found
-    world.idempotency.put_answered(replace(record(late), response=ANSWER), late)
+    world.idempotency.claim(replace(record(late), response=ANSWER), late)
     assert stored(world).response == ANSWER

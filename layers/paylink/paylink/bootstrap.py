@@ -24,11 +24,14 @@ if TYPE_CHECKING:
     from paylink.adapters.dynamodb.invoices import DynamoInvoices
     from paylink.adapters.dynamodb.organizations import DynamoOrganizations
     from paylink.adapters.dynamodb.payments import DynamoPayments
+    from paylink.adapters.dynamodb.request_counts import DynamoRequestCounts
     from paylink.adapters.dynamodb.table import Table
     from paylink.adapters.eventbridge import EventBridgeBus
     from paylink.adapters.s3 import S3Invoices
     from paylink.adapters.ssm import SsmCredentials
     from paylink.adapters.stripe.accounts import StripeAccounts
+    from paylink.http.auth import Authenticator
+    from paylink.http.rate_limit import RateLimiter
 
 _CONFIG = Config(
     connect_timeout=1,
@@ -87,6 +90,27 @@ def api_keys() -> DynamoApiKeys:
     from paylink.adapters.dynamodb.api_keys import DynamoApiKeys
 
     return DynamoApiKeys(table())
+
+
+@cache
+def request_counts() -> DynamoRequestCounts:
+    from paylink.adapters.dynamodb.request_counts import DynamoRequestCounts
+
+    return DynamoRequestCounts(table())
+
+
+@cache
+def authenticator() -> Authenticator:
+    from paylink.http.auth import Authenticator
+
+    return Authenticator(api_keys(), clock)
+
+
+@cache
+def rate_limiter() -> RateLimiter:
+    from paylink.http.rate_limit import RateLimiter
+
+    return RateLimiter(settings().rate_limit_per_minute, request_counts())
 
 
 @cache

@@ -87,6 +87,9 @@ def create_organization(deployment: Deployment, options: argparse.Namespace) -> 
     organization = Organization(id=options.id or new_id("org"), name=options.name)
     if deployment.organizations.get(organization.id) is not None:
         raise UsageError(f"there is an organization {organization.id} already")
+    for mode in MODES:
+        keys = ProviderCredentials("", (), signing_key=secrets.token_hex(32))
+        deployment.credentials.put(organization.id, mode, keys)
     return _save(deployment, organization, options)
 
 

@@ -89,6 +89,16 @@ class PaymentRepository(Protocol):
         Raises VersionConflictError if the payment has changed since it was read.
         """
 
+    def page(
+        self,
+        organization_id: str,
+        mode: Mode,
+        customer_id: str | None,
+        before: str | None,
+        limit: int,
+    ) -> Sequence[tuple[str, Payment]]:
+        """Payments older than a position, newest first, with their positions."""
+
     def id_of_payment_intent(self, organization_id: str, mode: Mode, intent_id: str) -> str | None:
         """The payment that a payment intent was made for."""
 
@@ -97,11 +107,14 @@ class PaymentRepository(Protocol):
 
 
 class IdempotencyRepository(Protocol):
+    def claim(self, record: IdempotencyRecord, now: datetime) -> None:
+        """Takes the key for a request about to run, or answered already; else KeyInUseError."""
+
+    def answer(self, record: IdempotencyRecord) -> None:
+        """Keeps the answer of a claimed request, unless somebody took it over."""
+
     def find(self, record: IdempotencyRecord, now: datetime) -> IdempotencyRecord | None:
         """What is on record for the key of this one; None once its time is over."""
-
-    def put_answered(self, record: IdempotencyRecord, now: datetime) -> None:
-        """Keeps the answer of a request that made nothing; KeyInUseError if the key is taken."""
 
     def take_over(self, old: IdempotencyRecord, new: IdempotencyRecord) -> bool:
         """Continues a request whose lease is over; False if somebody else does already."""
@@ -121,6 +134,19 @@ class OrganizationRepository(Protocol):
 
 class ApiKeyRepository(Protocol):
     def get(self, key_id: str) -> ApiKey | None: ...
+
+    def put(self, key: ApiKey) -> None:
+        """Makes a key, or the same key again."""
+
+    def delete(self, key_id: str) -> None: ...
+
+    def note_use(self, key: ApiKey, now: datetime) -> None:
+        """Keeps when a key was used last; a key that is gone stays gone."""
+
+    def page(
+        self, organization_id: str, mode: Mode, before: str | None, limit: int
+    ) -> Sequence[tuple[str, ApiKey]]:
+        """Keys older than a position, newest first, with their positions."""
 
 
 class InvoiceRepository(Protocol):

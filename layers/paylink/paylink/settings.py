@@ -27,6 +27,8 @@ class Settings:
     public_base_url: str
     """Empty: the host that the request came to."""
     link_lifetime: timedelta
+    rate_limit_per_minute: int
+    """Requests per API key and minute; 0 is no limit."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
@@ -40,6 +42,7 @@ class Settings:
             stripe_api_base=environment.get("STRIPE_API_BASE", ""),
             public_base_url=environment.get("PUBLIC_BASE_URL", "").rstrip("/"),
             link_lifetime=timedelta(days=int(environment.get("LINK_LIFETIME_DAYS", "30"))),
+            rate_limit_per_minute=int(environment.get("RATE_LIMIT_PER_MINUTE", "0")),
         )
 
     @property

@@ -6,7 +6,7 @@ turns any of them into the error envelope and services never think about HTTP.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -33,10 +33,13 @@ class PaylinkError(Exception):
         *,
         param: str | None = None,
         details: Sequence[Any] | dict[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         self.message = message or self.default_message
         self.param = param
         self.details = details
+        self.headers = dict(headers or {})
+        """What the answer says besides, such as when to try again."""
         super().__init__(self.message)
 
 
@@ -100,6 +103,21 @@ class CustomerNotFoundError(NotFoundError):
     default_message = "There is no such customer."
 
 
+class TransactionNotFoundError(NotFoundError):
+    code = "transaction_not_found"
+    default_message = "There is no such transaction."
+
+
+class WebhookNotFoundError(NotFoundError):
+    code = "webhook_not_found"
+    default_message = "There is no such webhook endpoint."
+
+
+class ApiKeyNotFoundError(NotFoundError):
+    code = "api_key_not_found"
+    default_message = "There is no such API key."
+
+
 class InvoiceNotFoundError(NotFoundError):
     code = "invoice_not_found"
     default_message = "There is no such invoice."
@@ -108,6 +126,38 @@ class InvoiceNotFoundError(NotFoundError):
 class ConflictError(PaylinkError):
     type = "conflict_error"
     status = 409
+
+
+class PaymentNotCancelableError(ConflictError):
+    code = "payment_not_cancelable"
+    default_message = "Only a payment link that was not paid and is not being paid can be canceled."
+
+
+class NoPaymentMethodError(ConflictError):
+    code = "no_payment_method"
+    default_message = "This customer has no saved payment method."
+
+
+class ProviderUnsupportedError(ConflictError):
+    code = "provider_unsupported"
+    default_message = "The payment provider does not support this."
+
+
+class ChargeInProgressError(ConflictError):
+    code = "charge_in_progress"
+    default_message = "Another charge of this customer is still running."
+
+
+class DuplicateError(ConflictError):
+    code = "duplicate"
+    default_message = "There is one with this id already."
+
+
+class RateLimitedError(PaylinkError):
+    type = "rate_limit_error"
+    code = "rate_limited"
+    status = 429
+    default_message = "This API key makes too many requests."
 
 
 class IdempotencyKeyMismatchError(ConflictError):

@@ -44,10 +44,11 @@ class ProviderCredentials:
     """Secrets of one organization and mode; they live in the parameter store, not in the table."""
 
     secret_key: str
+    """Empty until the provider is set up."""
     webhook_secrets: tuple[str, ...]
     """Every signing secret that is valid now; more than one while a secret is being rotated."""
     signing_key: str
-    """Ours: signs download links."""
+    """Ours: signs download links and cursors."""
 
     def __repr__(self) -> str:
         return "ProviderCredentials(…)"

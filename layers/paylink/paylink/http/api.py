@@ -8,11 +8,17 @@ to handlers is all the routing there is; a stage, a base path or a doubled slash
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from paylink import bootstrap
-from paylink.domain.errors import NotFoundError, PaylinkError
-from paylink.http.auth import Authenticator, Caller
+from paylink.domain.errors import (
+    ForbiddenError,
+    NotFoundError,
+    PaylinkError,
+    RateLimitedError,
+)
+from paylink.http.auth import Caller
 from paylink.http.envelope import Response, failure, json_response
 from paylink.http.request import Request, parse_request, request_id
 from paylink.observability import logger
@@ -26,14 +32,18 @@ class Api:
 
     def __init__(self, fallback: Callable[[PaylinkError, Request | None], Response] | None = None):
         self._routes: dict[str, PublicHandler] = {}
-        self._authenticator: Authenticator | None = None
         self._fallback = fallback or _failure
 
-    def route(self, key: str) -> Callable[[Handler], Handler]:
-        """Adds a route for callers with an API key."""
+    def route(self, key: str, permission: str) -> Callable[[Handler], Handler]:
+        """Adds a route for callers whose API key has a permission (``payment:write``)."""
 
         def add(handler: Handler) -> Handler:
-            self._routes[key] = lambda request: handler(request, self._caller(request))
+            def guarded(request: Request) -> Response:
+                caller, allowance = _admit(request, permission)
+                response = handler(request, caller)
+                return replace(response, headers={**allowance, **response.headers})
+
+            self._routes[key] = guarded
             return handler
 
         return add
@@ -86,12 +96,21 @@ class Api:
             logger.warning("answering with a failure", extra={"code": error.code})
         return self._fallback(error, request)
 
-    def _caller(self, request: Request) -> Caller:
-        if self._authenticator is None:
-            self._authenticator = Authenticator(bootstrap.api_keys(), bootstrap.clock)
-        caller = self._authenticator.caller_with(request.header("x-api-key"))
-        logger.append_keys(organization_id=caller.organization_id, mode=caller.mode)
-        return caller
+
+def _admit(request: Request, permission: str) -> tuple[Caller, dict[str, str]]:
+    """The caller, and the headers that tell what is left of the key's minute.
+
+    Raises UnauthorizedError, RateLimitedError, ForbiddenError.
+    """
+    caller = bootstrap.authenticator().caller_with(request.header("x-api-key"))
+    logger.append_keys(organization_id=caller.organization_id, mode=caller.mode)
+    allowance = bootstrap.rate_limiter().take(caller.key_id, bootstrap.clock())
+    headers = allowance.headers if allowance else {}
+    if allowance is not None and allowance.remaining < 0:
+        raise RateLimitedError(headers={**headers, "retry-after": str(allowance.reset_seconds)})
+    if not caller.may(permission):
+        raise ForbiddenError(headers=headers)
+    return caller, headers
 
 
 def _nowhere(_request: Request) -> Response:
@@ -99,4 +118,5 @@ def _nowhere(_request: Request) -> Response:
 
 
 def _failure(error: PaylinkError, request: Request | None) -> Response:
-    return json_response(error.status, failure(error, request.base_url if request else ""))
+    envelope = failure(error, request.base_url if request else "")
+    return json_response(error.status, envelope, dict(error.headers))

@@ -21,6 +21,11 @@ class Caller:
     organization_id: str
     mode: Mode
     key_id: str
+    permissions: frozenset[str] | None = None
+    """None is full access."""
+
+    def may(self, permission: str) -> bool:
+        return self.permissions is None or permission in self.permissions
 
 
 class Authenticator:
@@ -39,8 +44,9 @@ class Authenticator:
         key = self._cache.get(key_id)
         if key is None:
             key = self._keys.get(key_id)
-            if key is not None:
-                self._cache[key_id] = key
         if key is None or not key.accepts(plain, self._clock()):
             raise UnauthorizedError()
-        return Caller(key.organization_id, key.mode, key.id)
+        if key_id not in self._cache:
+            self._cache[key_id] = key
+            self._keys.note_use(key, self._clock())
+        return Caller(key.organization_id, key.mode, key.id, key.permissions)

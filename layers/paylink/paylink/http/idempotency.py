@@ -1,19 +1,30 @@
-"""The Idempotency-Key header: its form, and what makes two requests the same."""
+"""The Idempotency-Key header: its form, what makes two requests the same, and answers kept for it.
+
+Creating a payment claims its key in its own transaction (`paylink.services.create_payment`); all
+other writing routes run inside `run_once`.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from paylink.domain.errors import ValidationError
+from paylink import bootstrap
+from paylink.domain.errors import PaylinkError, ValidationError
+from paylink.http.auth import Caller
+from paylink.http.envelope import Response, failure, json_response
 from paylink.http.json_body import canonical_hash
 from paylink.http.request import Request
-from paylink.services.idempotency import IdempotentRequest
+from paylink.ports import IdempotencyRecord, KeyInUseError, StoredResponse
+from paylink.services.idempotency import IdempotentRequest, matches, resume
 
 # No comma: the gateway joins repeated headers with one.
 _KEY = re.compile(r"[\x21-\x2b\x2d-\x7e]{1,255}", re.ASCII)
 _MARGIN = timedelta(seconds=1)
+_STORED_FAILURES = frozenset({402, 404, 409})
 
 
 def idempotent_request(request: Request, body: dict[str, Any]) -> IdempotentRequest | None:
@@ -31,3 +42,56 @@ def idempotent_request(request: Request, body: dict[str, Any]) -> IdempotentRequ
         request_hash=canonical_hash(body),
         lease=timedelta(seconds=request.seconds_left) + _MARGIN,
     )
+
+
+def run_once(
+    request: Request,
+    caller: Caller,
+    body: dict[str, Any],
+    action: Callable[[str | None], Response],
+    *,
+    secret_answer: bool = False,
+) -> Response:
+    """Runs an action once per idempotency key, and answers repetitions as the first time.
+
+    The action gets a seed, the same for every run under the key: what it makes must derive its ids
+    from it, so that a run after a crash makes nothing twice. An answer that holds a secret is not
+    kept; there the action runs again and must answer the same. Raises the idempotency conflicts
+    and whatever the action raises.
+    """
+    asked = idempotent_request(request, body)
+    if asked is None:
+        return action(None)
+    now = bootstrap.clock()
+    record = asked.record(caller.organization_id, caller.mode, now)
+    seed = f"{caller.organization_id}\0{caller.mode}\0{asked.key}"
+    records = bootstrap.idempotency()
+    try:
+        records.claim(record, now)
+    except KeyInUseError as taken:
+        if secret_answer and matches(taken.record, record):
+            return _replayed(action(seed))
+        record = resume(taken.record, record, records, now)
+        if record.response is not None:
+            return _replayed(Response(record.response.status, record.response.body))
+    try:
+        response = action(seed)
+    except PaylinkError as error:
+        if error.status in _STORED_FAILURES:
+            envelope = json_response(error.status, failure(error, request.base_url))
+            _keep(record, envelope)
+        else:
+            records.release(record, bootstrap.clock())
+        raise
+    if not secret_answer:
+        _keep(record, response)
+    return response
+
+
+def _keep(record: IdempotencyRecord, response: Response) -> None:
+    stored = StoredResponse(response.status, response.body)
+    bootstrap.idempotency().answer(replace(record, response=stored))
+
+
+def _replayed(response: Response) -> Response:
+    return replace(response, headers={**response.headers, "idempotent-replayed": "true"})

@@ -121,7 +121,7 @@ def create_payment(
             payment = _draft(link, requester, ports, public_base_url, default_lifetime)
         except CustomerNotFoundError as error:
             stored = StoredResponse(error.status, _text(ports.presenter.error(error)))
-            ports.idempotency.put_answered(replace(record, response=stored), now)
+            ports.idempotency.claim(replace(record, response=stored), now)
             raise
         record = replace(record, payment_id=payment.id)
         ports.payments.add(payment, record)

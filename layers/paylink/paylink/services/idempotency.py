@@ -33,6 +33,11 @@ class IdempotentRequest:
         )
 
 
+def matches(found: IdempotencyRecord, wanted: IdempotencyRecord) -> bool:
+    """Whether both are of the same operation with the same JSON value."""
+    return (found.operation, found.request_hash) == (wanted.operation, wanted.request_hash)
+
+
 def resume(
     found: IdempotencyRecord,
     wanted: IdempotencyRecord,
@@ -44,7 +49,7 @@ def resume(
     Raises IdempotencyKeyMismatchError for another request under the key, and
     IdempotencyInProgressError while the first one may still be running.
     """
-    if (found.operation, found.request_hash) != (wanted.operation, wanted.request_hash):
+    if not matches(found, wanted):
         raise IdempotencyKeyMismatchError()
     if found.response is not None:
         return found

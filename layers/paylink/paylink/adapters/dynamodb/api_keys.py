@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import datetime
+
 from pydantic import TypeAdapter
 
-from paylink.adapters.dynamodb.table import SCHEMA, Table, encode, shape
+from paylink.adapters.dynamodb.lists import Lists, list_attributes
+from paylink.adapters.dynamodb.table import SCHEMA, ConditionFailedError, Table, encode, shape
 from paylink.domain.api_key import ApiKey
+from paylink.domain.organization import Mode
 
 _keys = TypeAdapter(ApiKey)
 
@@ -27,7 +33,24 @@ class DynamoApiKeys:
     def put(self, key: ApiKey) -> None:
         pk, sk = _key(key.id)
         item = {"pk": pk, "sk": sk, "schema": SCHEMA, **shape(key, _keys)}
+        item |= list_attributes("api_key", key.organization_id, key.mode, key.created_at, key.id)
         self._table.client.put_item(TableName=self._table.name, Item=encode(item))
+
+    def note_use(self, key: ApiKey, now: datetime) -> None:
+        pk, sk = _key(key.id)
+        operation = self._table.update(
+            pk, sk, "SET last_used_at = :now", {":now": now.isoformat()}, "attribute_exists(pk)"
+        )
+        with suppress(ConditionFailedError):
+            self._table.write([operation])
+
+    def page(
+        self, organization_id: str, mode: Mode, before: str | None, limit: int
+    ) -> Sequence[tuple[str, ApiKey]]:
+        found = Lists(self._table).page(
+            "api_key", organization_id, mode, customer_id=None, before=before, limit=limit
+        )
+        return [(place, _keys.validate_python(item)) for place, item in found]
 
     def delete(self, key_id: str) -> None:
         self._table.client.delete_item(

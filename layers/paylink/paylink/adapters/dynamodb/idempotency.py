@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -62,11 +63,22 @@ class DynamoIdempotency:
         found: IdempotencyRecord | None = _records.validate_python(item) if item else None
         return found if found and now < found.expires_at else None
 
-    def put_answered(self, record: IdempotencyRecord, now: datetime) -> None:
+    def claim(self, record: IdempotencyRecord, now: datetime) -> None:
         try:
             self._table.write([claim(self._table, record, now)])
         except ConditionFailedError as error:
             raise KeyInUseError(record_found(error, 0)) from error
+
+    def answer(self, record: IdempotencyRecord) -> None:
+        operation = self._table.put(
+            record_item(record),
+            f"lease = :lease AND {UNANSWERED}",
+            {":lease": _instant(record.lease_until)},
+            UNANSWERED_NAMES,
+        )
+        # Taken over in the meantime: then the answer is somebody else's to keep.
+        with suppress(ConditionFailedError):
+            self._table.write([operation])
 
     def take_over(self, old: IdempotencyRecord, new: IdempotencyRecord) -> bool:
         operation = self._table.put(
@@ -93,11 +105,9 @@ class DynamoIdempotency:
             f"lease = :lease AND {UNANSWERED}",
             UNANSWERED_NAMES,
         )
-        try:
+        # Taken over in the meantime: then the lease is somebody else's to end.
+        with suppress(ConditionFailedError):
             self._table.write([operation])
-        except ConditionFailedError:
-            # Taken over in the meantime: the lease is somebody else's to end.
-            return
 
 
 def _instant(moment: datetime) -> int:

@@ -20,6 +20,7 @@ from paylink.adapters.dynamodb.idempotency import (
     record_item,
     record_key,
 )
+from paylink.adapters.dynamodb.lists import Lists, list_attributes
 from paylink.adapters.dynamodb.table import (
     SCHEMA,
     ConditionFailedError,
@@ -132,6 +133,24 @@ class DynamoPayments:
             raise VersionConflictError from error
         return payment
 
+    def page(
+        self,
+        organization_id: str,
+        mode: Mode,
+        customer_id: str | None,
+        before: str | None,
+        limit: int,
+    ) -> Sequence[tuple[str, Payment]]:
+        found = Lists(self._table).page(
+            "payment",
+            organization_id,
+            mode,
+            customer_id=customer_id,
+            before=before,
+            limit=limit,
+        )
+        return [(place, _payments.validate_python(item)) for place, item in found]
+
     def id_of_payment_intent(self, organization_id: str, mode: Mode, intent_id: str) -> str | None:
         item = self._table.get(*_intent_key(organization_id, mode, intent_id))
         return str(item["payment_id"]) if item else None
@@ -170,6 +189,14 @@ def _payment_item(payment: Payment, events: Sequence[DomainEvent]) -> Item:
     pk, sk = payment_key(payment.id)
     item: Item = {"pk": pk, "sk": sk, "schema": SCHEMA, **shape(payment, _payments)}
     item |= {"version": payment.version}
+    item |= list_attributes(
+        "payment",
+        payment.organization_id,
+        payment.mode,
+        payment.created_at,
+        payment.id,
+        payment.customer_id,
+    )
     if events:
         item["outbox"] = outbox(events)
     if payment.kind == "link" and payment.status in PAYABLE and payment.expires_at:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import random
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
@@ -125,9 +125,10 @@ class Table:
         """
         for attempt in range(_ATTEMPTS):
             try:
-                self.client.transact_write_items(
-                    TransactItems=cast("list[TransactWriteItemTypeDef]", list(operations))
-                )
+                self._write_once(operations)
+            except self.client.exceptions.ConditionalCheckFailedException as error:
+                item = decode(cast("Item", error.response.get("Item", {})))
+                raise ConditionFailedError({0: item}) from error
             except self.client.exceptions.TransactionCanceledException as error:
                 reasons = error.response.get("CancellationReasons", [])
                 failed = {
@@ -148,6 +149,21 @@ class Table:
                 return
             time.sleep(random.uniform(0, 0.03 * 2**attempt))  # noqa: S311 - no secret
         raise StateConflictError()
+
+    def _write_once(self, operations: Sequence[dict[str, Any]]) -> None:
+        if len(operations) == 1:
+            # A single write needs no transaction, which costs twice as much.
+            ((kind, operation),) = operations[0].items()
+            single: dict[str, Callable[..., object]] = {
+                "Put": self.client.put_item,
+                "Update": self.client.update_item,
+                "Delete": self.client.delete_item,
+            }
+            single[kind](**operation)
+            return
+        self.client.transact_write_items(
+            TransactItems=cast("list[TransactWriteItemTypeDef]", list(operations))
+        )
 
     def _operation(
         self,

@@ -19,7 +19,7 @@ class StripeAccounts:
 
     def account(self, organization_id: str, mode: Mode) -> StripeAccount:
         credentials = self._credentials.get(organization_id, mode)
-        if credentials is None:
+        if credentials is None or not credentials.secret_key:
             raise ProviderUnavailableError(
                 f"No payment provider is set up for this organization's {mode} mode."
             )

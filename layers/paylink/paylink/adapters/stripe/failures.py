@@ -57,5 +57,13 @@ def _log(operation: str, error: stripe.StripeError, level: int) -> None:
             "provider_code": error.code,
             "provider_status": error.http_status,
             "provider_request_id": error.request_id,
+            "connection": _connection_trouble(error),
         },
     )
+
+
+def _connection_trouble(error: stripe.StripeError) -> str | None:
+    """What went wrong on the way; it names host and port, never the request."""
+    if not isinstance(error, stripe.APIConnectionError):
+        return None
+    return repr(error.__cause__)[:300]

@@ -61,7 +61,7 @@ def receive_webhook(
     """Raises NotFoundError for an organization or mode without secrets, InvalidWebhookError."""
     known_mode: Mode = "live" if mode == "live" else "sandbox"
     secrets = credentials.get(organization_id, known_mode) if mode == known_mode else None
-    if secrets is None:
+    if secrets is None or not secrets.webhook_secrets:
         raise NotFoundError()
     event = verify_webhook(body, signature_header, secrets.webhook_secrets, now)
     return Delivery(organization_id, known_mode, translate_event(event))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
@@ -13,13 +13,15 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_vali
 from paylink.domain.errors import FieldProblem, ValidationError
 from paylink.domain.money import currency_named
 from paylink.domain.organization import Mode
-from paylink.domain.payment import Payment
+from paylink.domain.payment import Payment, Status
 from paylink.http.envelope import timestamp
 from paylink.http.schemas.validation import validated
 from paylink.services.create_payment import NewLink
 
 _LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 _ZONED = re.compile(r".*(Z|[+-]\d{2}:?\d{2})", re.ASCII)
+
+STATUSES: tuple[str, ...] = get_args(Status)
 
 MetadataKey = Annotated[str, StringConstraints(min_length=1, max_length=40)]
 MetadataValue = Annotated[str, StringConstraints(max_length=500)]

@@ -1,0 +1,119 @@
+"""Lists by two indexes of keys: everything of one kind, and everything of one kind and customer.
+
+The keys say which items there are and in which order; the items are then read as they are now. The
+first index is spread over shards, which a page reads side by side and merges.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, cast
+
+from paylink.adapters.dynamodb.table import Item, Table, decode, encode
+from paylink.domain.errors import StateConflictError
+from paylink.domain.organization import Mode
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.type_defs import KeysAndAttributesTypeDef
+
+SHARDS = 4
+_BATCH = 100  # what one BatchGet takes
+_TRIES = 4
+
+
+def list_attributes(
+    kind: str,
+    organization_id: str,
+    mode: Mode,
+    created_at: datetime,
+    item_id: str,
+    customer_id: str | None = None,
+) -> Item:
+    """What an item needs to be in its lists."""
+    shard = zlib.crc32(item_id.encode()) % SHARDS
+    instant = created_at.astimezone(UTC).isoformat(timespec="microseconds")
+    attributes: Item = {
+        "list_key": f"{organization_id}#{mode}#{kind}#{shard}",
+        "list_sort": f"{instant}#{item_id}",
+    }
+    if customer_id is not None:
+        attributes["customer_key"] = f"{organization_id}#{mode}#{kind}#{customer_id}"
+    return attributes
+
+
+class Lists:
+    """Reads pages of keys and the items behind them."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def page(
+        self,
+        kind: str,
+        organization_id: str,
+        mode: Mode,
+        *,
+        customer_id: str | None,
+        before: str | None,
+        limit: int,
+    ) -> Sequence[tuple[str, Item]]:
+        """Up to ``limit`` items older than a position, newest first, with their positions."""
+        owner = f"{organization_id}#{mode}#{kind}"
+        if customer_id is not None:
+            keys = self._keys(
+                "by_customer", "customer_key", f"{owner}#{customer_id}", before, limit
+            )
+        else:
+            with ThreadPoolExecutor(SHARDS) as pool:
+                shards = pool.map(
+                    lambda n: self._keys("listed", "list_key", f"{owner}#{n}", before, limit),
+                    range(SHARDS),
+                )
+                merged = [key for shard in shards for key in shard]
+            keys = sorted(merged, key=lambda key: str(key["list_sort"]), reverse=True)[:limit]
+        items = self._items(keys)
+        places = [(str(key["list_sort"]), items.get((key["pk"], key["sk"]))) for key in keys]
+        return [(place, item) for place, item in places if item is not None]
+
+    def _keys(
+        self, index: str, name: str, value: str, before: str | None, limit: int
+    ) -> list[Item]:
+        condition, values = f"{name} = :key", {":key": value}
+        if before is not None:
+            condition, values = (
+                f"{condition} AND list_sort < :before",
+                {**values, ":before": before},
+            )
+        found = self._table.client.query(
+            TableName=self._table.name,
+            IndexName=index,
+            KeyConditionExpression=condition,
+            ExpressionAttributeValues=encode(values),
+            ScanIndexForward=False,
+            Limit=limit,
+        )
+        return [decode(item) for item in found["Items"]]
+
+    def _items(self, keys: Sequence[Item]) -> dict[tuple[Any, Any], Item]:
+        found: dict[tuple[Any, Any], Item] = {}
+        for start in range(0, len(keys), _BATCH):
+            wanted = [encode({"pk": k["pk"], "sk": k["sk"]}) for k in keys[start : start + _BATCH]]
+            for _ in range(_TRIES):
+                request = {self._table.name: {"Keys": wanted, "ConsistentRead": True}}
+                answer = self._table.client.batch_get_item(
+                    RequestItems=cast("dict[str, KeysAndAttributesTypeDef]", request)
+                )
+                for raw in answer["Responses"].get(self._table.name, []):
+                    item = decode(raw)
+                    found[item["pk"], item["sk"]] = item
+                # What didn't fit into the answer comes back to be asked for again.
+                left = answer.get("UnprocessedKeys", {}).get(self._table.name)
+                if not left:
+                    break
+                wanted = cast("list[dict[str, Any]]", left["Keys"])
+            else:
+                raise StateConflictError()
+        return found
