@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 
 import pytest
@@ -147,14 +146,16 @@ def test_m4_our_own_minimum_needs_no_provider(world: World) -> None:
     assert world.post_payment({"currency": "usd", "amount": 50}, key="k").status == 201
 
 
-def test_a_revoked_stripe_key_is_our_trouble_and_not_the_callers(world: World) -> None:
-    os.environ[cli.STRIPE_SECRET_KEY] = "not a key"
-    os.environ[cli.STRIPE_WEBHOOK_SECRETS] = world.seller.webhook_secret
+def test_a_revoked_stripe_key_is_our_trouble_and_not_the_callers(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(cli.STRIPE_SECRET_KEY, "not a key")
+    monkeypatch.setenv(cli.STRIPE_WEBHOOK_SECRETS, world.seller.webhook_secret)
     world.operator("stripe", "set", world.seller.organization_id, "--mode", "sandbox")
     answer = world.post_payment(key="k")
     assert answer.refused() == (502, "internal_error", "provider_unavailable")
     assert "not a key" not in answer.text
-    os.environ[cli.STRIPE_SECRET_KEY] = world.seller.stripe_key
+    monkeypatch.setenv(cli.STRIPE_SECRET_KEY, world.seller.stripe_key)
     world.operator("stripe", "set", world.seller.organization_id, "--mode", "sandbox")
     world.new_container()
     assert_the_retry_ends_well(world)

@@ -34,8 +34,13 @@ def free_ports(count: int) -> list[int]:
 
 def make(*arguments: str, state: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     """Runs make at the top of the repository, for the stack whose state lies in a folder."""
-    # What pytest's own make exported would otherwise decide the ports.
-    inherited = {k: v for k, v in os.environ.items() if k not in {"MAKEFLAGS", "MAKELEVEL"}}
+    # What pytest's own make exported would otherwise decide the ports, and a Stripe key of the
+    # developer's would have the stack talk to Stripe itself.
+    inherited = {
+        k: v
+        for k, v in os.environ.items()
+        if k not in {"MAKEFLAGS", "MAKELEVEL"} and not k.startswith("PAYLINK_")
+    }
     return subprocess.run(
         ["make", *arguments],
         cwd=ROOT,
