@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -20,7 +21,7 @@ class Response:
     content_type: str = "application/json"
 
 
-def success(data: dict[str, Any]) -> dict[str, Any]:
+def success(data: Mapping[str, object]) -> dict[str, Any]:
     return {"success": True, "data": data}
 
 

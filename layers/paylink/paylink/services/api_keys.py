@@ -1,0 +1,89 @@
+"""API keys made, listed and ended by callers, within what their own key may do."""
+
+from __future__ import annotations
+
+import hmac
+from dataclasses import dataclass
+from datetime import timedelta
+
+from paylink.domain.api_key import ApiKey, generate
+from paylink.domain.errors import ApiKeyNotFoundError, ForbiddenError, PaylinkError
+from paylink.domain.organization import Mode
+from paylink.ports import ApiKeyRepository, Clock, CredentialsStore
+from paylink.services.list_items import ListRequest, Page, list_items
+
+
+@dataclass(frozen=True)
+class NewApiKey:
+    """A validated request for a key; ``permissions`` None is full access."""
+
+    name: str
+    expires_in_days: int | None
+    permissions: frozenset[str] | None
+
+
+def create_api_key(
+    wanted: NewApiKey,
+    seed: str | None,
+    *,
+    organization_id: str,
+    mode: Mode,
+    creator_permissions: frozenset[str] | None,
+    keys: ApiKeyRepository,
+    credentials: CredentialsStore,
+    clock: Clock,
+) -> tuple[ApiKey, str]:
+    """A new key and its plain text; the same again for the same seed.
+
+    The text is never stored, so a repeated request gets it made again from the seed and a secret of
+    the organization's. Raises ForbiddenError for more rights than the creator's.
+    """
+    if creator_permissions is not None and (
+        wanted.permissions is None or not wanted.permissions <= creator_permissions
+    ):
+        raise ForbiddenError("A key can't permit more than the key that makes it.")
+    material = None
+    if seed is not None:
+        secrets = credentials.get(organization_id, mode)
+        if secrets is None:
+            raise PaylinkError()
+        message = f"api key\0{seed}".encode()
+        material = hmac.digest(secrets.signing_key.encode(), message, "sha256")
+    now = clock()
+    days = wanted.expires_in_days
+    key, plain = generate(
+        organization_id,
+        mode,
+        wanted.name,
+        now,
+        now + timedelta(days=days) if days is not None else None,
+        permissions=wanted.permissions,
+        seed=material,
+    )
+    made_before = keys.get(key.id)
+    if made_before is not None:
+        return made_before, plain
+    keys.put(key)
+    return key, plain
+
+
+def list_api_keys(
+    request: ListRequest, *, keys: ApiKeyRepository, credentials: CredentialsStore
+) -> Page[ApiKey]:
+    """Raises ValidationError for a cursor of another list."""
+    return list_items(
+        request,
+        lambda before, limit: keys.page(request.organization_id, request.mode, before, limit),
+        credentials,
+    )
+
+
+def delete_api_key(
+    key_id: str, *, organization_id: str, mode: Mode, keys: ApiKeyRepository
+) -> ApiKey:
+    """Ends a key of the caller's; within a minute nobody takes it. Raises ApiKeyNotFoundError."""
+    key = keys.get(key_id)
+    if key is None or (key.organization_id, key.mode) != (organization_id, mode):
+        raise ApiKeyNotFoundError()
+    keys.delete(key_id)
+    return key
