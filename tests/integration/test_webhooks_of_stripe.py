@@ -750,3 +750,12 @@ def test_rotating_secrets_takes_effect_in_new_containers(world: World) -> None:
     assert world.deliver(event).status == 400
     assert world.deliver(event, secret="whsec_new").status == 200
     assert status_of(world, payment) == "succeeded"
+
+
+def test_strangers_do_not_make_the_parameter_store_busy(world: World) -> None:
+    _, event = bought(world)
+    for _ in range(5):
+        answer = world.deliver(event, path=("org_nobody", "live"))
+        assert answer.status == 404
+    asked = [p for operation, p in world.aws.calls if operation == "GetParameter"]
+    assert len([p for p in asked if "org_nobody" in p["Name"]]) == 1

@@ -372,3 +372,26 @@ def test_a_checkout_fills_only_what_was_unknown_of_a_customer(world: Any) -> Non
 
 def test_an_address_that_was_not_collected_stays_unknown(world: Any) -> None:
     assert Buyer("b@example.com", address=Address()).fill(world.customer()).address is None
+
+
+def test_thousands_of_declines_are_remembered_in_part_and_the_first_entry_for_ever() -> None:
+    payment = announce(in_status("pending"), START, "create").after
+    for n in range(3000):
+        tried = state("failed", attempt=Attempt(f"ch_{n}", failure_code="card_declined"))
+        change = observe(payment, tried, LATER, f"evt_{n}")
+        assert change is not None
+        payment = change.after
+    assert len(payment.history) == 100
+    assert (payment.history[0].cause, payment.history[-1].cause) == ("create", "evt_2999")
+    paid = observe(payment, state("paid"), LATER, "evt_paid")
+    assert paid is not None
+    assert paid.after.status == "succeeded"
+
+
+def test_an_ended_checkout_leads_nowhere_and_keeps_no_request() -> None:
+    open_one = replace(session(), url="https://checkout.example/1", request={"mode": "payment"})
+    payment = (
+        a_payment(sessions=()).with_session(open_one).with_session(replace(open_one, ended=True))
+    )
+    (ended,) = payment.sessions
+    assert (ended.url, ended.request, ended.id) == (None, {}, open_one.id)

@@ -210,7 +210,7 @@ def _parser() -> argparse.ArgumentParser:
     create.add_argument("organization", help="org_…")
     create.add_argument("--mode", choices=MODES, required=True)
     create.add_argument("--name", default="operator")
-    create.add_argument("--expires-in-days", type=int)
+    create.add_argument("--expires-in-days", type=int, choices=range(1, 3651), metavar="1..3650")
     delete = _action(actions, "delete", delete_key, "end a key; within a minute nobody takes it")
     delete.add_argument("key", help="the key's id")
     return parser

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from mypy_boto3_ssm import SSMClient
 
 CACHE_SECONDS = 300
+UNKNOWN_SECONDS = 30
 
 _credentials = TypeAdapter(ProviderCredentials)
 
@@ -25,19 +26,24 @@ class SsmCredentials:
         self._client = client
         self._prefix = prefix
         self._cache: TTLCache[tuple[str, str], ProviderCredentials] = TTLCache(256, CACHE_SECONDS)
+        self._unknown: TTLCache[tuple[str, str], bool] = TTLCache(4096, UNKNOWN_SECONDS)
 
     def get(self, organization_id: str, mode: Mode) -> ProviderCredentials | None:
         """None for an organization or mode without secrets, whatever a stranger named."""
         if not ORGANIZATION_ID.fullmatch(organization_id) or mode not in MODES:
             return None
-        known = self._cache.get((organization_id, mode))
-        if known is not None:
-            return known
+        owner = (organization_id, mode)
+        if owner in self._cache:
+            return self._cache[owner]
+        if owner in self._unknown:
+            return None
         try:
             found = self._client.get_parameter(
                 Name=self._name(organization_id, mode), WithDecryption=True
             )
         except self._client.exceptions.ParameterNotFound:
+            # Strangers may ask for any organization; the parameter store must not hear of each.
+            self._unknown[owner] = True
             return None
         try:
             credentials: ProviderCredentials = _credentials.validate_json(
@@ -46,7 +52,7 @@ class SsmCredentials:
         except ValidationError:
             # Pydantic's own message would quote the secret.
             raise ValueError(f"the secrets of {organization_id} are malformed") from None
-        self._cache[organization_id, mode] = credentials
+        self._cache[owner] = credentials
         return credentials
 
     def put(self, organization_id: str, mode: Mode, credentials: ProviderCredentials) -> None:
@@ -58,6 +64,8 @@ class SsmCredentials:
             Type="SecureString",
             Overwrite=True,
         )
+        self._cache.pop((organization_id, mode), None)
+        self._unknown.pop((organization_id, mode), None)
 
     def _name(self, organization_id: str, mode: Mode) -> str:
         return f"{self._prefix}/{organization_id}/{mode}"

@@ -25,6 +25,8 @@ CancellationReason = Literal["requested", "expired"]
 Outcome = Literal["unpaid", "requires_action", "processing", "failed", "paid"]
 """How the money of one checkout stands; ``unpaid`` is: nothing was tried, or nothing came of it."""
 
+_LONGEST_HISTORY: Final = 100
+
 PAYABLE: Final[frozenset[Status]] = frozenset({"pending", "requires_action", "failed"})
 
 TRANSITIONS: Final[Mapping[Status, Mapping[Outcome, Status]]] = {
@@ -215,6 +217,9 @@ class Payment:
 
     def with_session(self, session: CheckoutSession) -> Payment:
         """The payment with this generation of its checkout added, or replaced."""
+        if session.ended:
+            # Nobody is sent there any more, and nobody asks for it again.
+            session = replace(session, request={}, url=None)
         others = (s for s in self.sessions if s.generation != session.generation)
         ordered = sorted((*others, session), key=lambda s: s.generation)
         return replace(self, sessions=tuple(ordered))
@@ -333,7 +338,7 @@ def cancel(payment: Payment, reason: CancellationReason, now: datetime, cause: s
         cancellation_reason=reason,
         sessions=tuple(replace(s, ended=True) for s in payment.sessions),
         updated_at=now,
-        history=(*payment.history, HistoryEntry(now, "canceled", cause)),
+        history=_remembered(payment, HistoryEntry(now, "canceled", cause)),
     )
     event = event_about(after, events.PAYMENT_CANCELED, now, {"reason": reason})
     return Change(payment, after, (event,))
@@ -355,7 +360,7 @@ def _received_twice(payment: Payment, state: CheckoutState, now: datetime) -> Ch
     after = replace(
         payment,
         updated_at=now,
-        history=(*payment.history, HistoryEntry(now, payment.status, transaction.id)),
+        history=_remembered(payment, HistoryEntry(now, payment.status, transaction.id)),
     )
     event = event_about(
         after,
@@ -380,7 +385,7 @@ def _move(
         failure_message=attempt.failure_message if attempt and target == "failed" else None,
         last_attempt_id=attempt.id if attempt else payment.last_attempt_id,
         updated_at=now,
-        history=(*payment.history, HistoryEntry(now, target, cause)),
+        history=_remembered(payment, HistoryEntry(now, target, cause)),
     )
     extra: dict[str, Any] = {}
     transaction = None
@@ -412,6 +417,16 @@ def _move(
         after = replace(after, customer_public_id=after.customer_public_id or after.customer_id)
     event = event_about(after, _EVENT_OF[target], now, extra)
     return Change(payment, after, (event,), transaction)
+
+
+def _remembered(payment: Payment, entry: HistoryEntry) -> tuple[HistoryEntry, ...]:
+    """The history with one entry more; the middle of a very long one is forgotten.
+
+    Declines can come by the thousand, from somebody who tries out stolen cards, and an item that
+    outgrows the table could never record a payment again.
+    """
+    first, rest = payment.history[:1], payment.history[1:]
+    return (*first, *rest[-(_LONGEST_HISTORY - 2) :], entry)
 
 
 def guest_customer_id(payment_id: str) -> str:

@@ -81,7 +81,8 @@ def handle_provider_event(
         )
     except CheckoutMismatchError as error:
         if payment.session_named(session_id) is None and any(
-            session.id is None and not session.ended for session in payment.sessions
+            session.id is None and not session.ended and clock() < session.expires_at
+            for session in payment.sessions
         ):
             # Asked for, but its id isn't on record yet: it may be this very one, so look again.
             raise UnknownPaymentError() from None

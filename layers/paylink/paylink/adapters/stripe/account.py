@@ -17,10 +17,10 @@ from paylink.ports import SessionNotOpenError
 if TYPE_CHECKING:
     from stripe.params.checkout import SessionCreateParams
 
-# Together they leave the gateway's 30 seconds time for our own answer: the SDK waits at most two
-# seconds between two tries.
+# Two calls that both hang, with a retry each, still leave time for our own answer within the
+# gateway's 30 seconds.
 _CONNECT_SECONDS = 3.0
-_READ_SECONDS = 8.0
+_READ_SECONDS = 6.0
 _RETRIES = 1
 
 

@@ -117,8 +117,16 @@ def checkout_state(session: Session) -> CheckoutState:
         provider_customer_id=customer_id,
         attempt=_attempt(intent, charge),
         buyer=_buyer(session),
-        paid_at=datetime.fromtimestamp(charge.created, UTC) if charge and charge.paid else None,
+        paid_at=_paid_at(charge),
     )
+
+
+def _paid_at(charge: stripe.Charge | None) -> datetime | None:
+    """When a card was charged; the charge of a bank debit is days older than its money."""
+    details = charge.payment_method_details if charge else None
+    if charge is None or not charge.paid or details is None or details.type != "card":
+        return None
+    return datetime.fromtimestamp(charge.created, UTC)
 
 
 def _session_status(session: Session) -> Literal["open", "complete", "expired"]:
