@@ -151,6 +151,38 @@ class Stack:
         assert answer.status_code == 303, answer.text
         return answer.headers["location"].split("/c/pay/")[1].split("#")[0]
 
+    def pay_by_form(self, url: str) -> str:
+        """Pays a link without a browser, as the checkout page's form would; the session's id."""
+        session = self.session_of({"url": url})
+        buyer = {"email": "anna@example.com", "name": "Anna Example", "country": "DE"}
+        card = {"card": "4242 4242 4242 4242", "expiry": "12 / 34", "cvc": "123"}
+        answer = httpx.post(
+            f"{self.about['stripeUrl']}/c/pay/{session}",
+            data={**buyer, "postal": "10115", **card},
+            trust_env=False,
+        )
+        assert answer.status_code == 303, answer.text
+        return session
+
+    def answer_502_once(self) -> None:
+        """The next link's first try fails, since its session can't be made: not at the provider's
+        client's one retry either."""
+        self.control(
+            "POST",
+            "faults",
+            {"kind": "drop", "method": "POST", "path": "/v1/checkout/sessions$", "count": 2},
+        )
+
+    def expect_one_payment(self, payment_id: str, description: str, since: float) -> None:
+        """A payment was made once, by two requests: the first asked twice for the session."""
+        tries = self.requests("POST", "/v1/checkout/sessions", since)
+        assert len(tries) == 3
+        assert len({r["idempotency_key"] for r in tries}) == 1
+        made = self.items("PAYMENT#")
+        (same,) = (p for p in made if p["line_items"][0]["description"] == description)
+        assert same["id"] == payment_id
+        assert len(same["sessions"]) == 1
+
     def events(self, event_type: str, payment_id: str) -> list[dict[str, Any]]:
         """The provider's events of a type that are about a payment."""
         listed = self.stripe(f"events?type={event_type}&limit=100")["data"]

