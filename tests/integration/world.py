@@ -294,6 +294,22 @@ class World:
     def payment(self, payment_id: str, seller: Seller | None = None) -> dict[str, Any]:
         return self.get_payment(payment_id, seller).data
 
+    def cancel(
+        self,
+        payment_id: str,
+        body: bytes | str | None = None,
+        *,
+        seller: Seller | None = None,
+        key: str | None = None,
+        seconds: float | None = None,
+    ) -> Answer:
+        """``POST /payments/{id}/cancel``; without a body unless one is given."""
+        sent = {"x-api-key": (seller or self.seller).api_key}
+        event = http_event("cancel_payment", body=body, parameters={"paymentId": payment_id})
+        del event["headers"]["idempotency-key"]
+        event["headers"] |= sent | ({"idempotency-key": key} if key is not None else {})
+        return self.http("payments", event, seconds)
+
     # -- the buyer
 
     def open_link(

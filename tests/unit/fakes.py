@@ -489,6 +489,14 @@ class FakeProvider:
         self._faults.clear()
         self._interruptions.clear()
 
+    def request_of(self, idempotency_key: str) -> Mapping[str, Any]:
+        """The parameters that a checkout was made from."""
+        return self._answers[idempotency_key][0]
+
+    def forget_answers(self) -> None:
+        """As if no idempotency key had been used yet."""
+        self._answers.clear()
+
     # What the port asks for.
 
     def prepare_session(

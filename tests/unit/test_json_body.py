@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paylink.domain.errors import InvalidJsonError
-from paylink.http.json_body import canonical_hash, parse_object
+from paylink.domain.errors import InvalidJsonError, ValidationError
+from paylink.http.json_body import canonical_hash, expect_nothing, parse_object
 
 SCALARS = (
     st.none()
@@ -118,3 +118,21 @@ def test_order_and_spacing_do_not_make_another_request(value: dict[str, object])
 def test_another_value_makes_another_request(one: dict[str, object], other: object) -> None:
     assert isinstance(other, dict)
     assert canonical_hash(one) != canonical_hash(other)
+
+
+@pytest.mark.parametrize("body", [b"", b" \r\n\t", b"null", b"{}", b" { } "])
+def test_nothing_is_what_says_nothing(body: bytes) -> None:
+    expect_nothing(body)
+
+
+@pytest.mark.parametrize("body", [b"[]", b"0", b'""', b"{", b"\xff", b"false", b"NaN"])
+def test_what_is_no_object_is_not_nothing(body: bytes) -> None:
+    with pytest.raises(InvalidJsonError):
+        expect_nothing(body)
+
+
+def test_fields_where_none_are_expected_are_named() -> None:
+    with pytest.raises(ValidationError) as caught:
+        expect_nothing(b'{"reason": 1, "\\ud800": 2}')
+    assert isinstance(caught.value.details, list)
+    assert [problem["field"] for problem in caught.value.details] == ["reason", "?"]

@@ -68,6 +68,14 @@ class Payments(RuleBasedStateMachine):
 
     @precondition(lambda self: self.world.memory.payments)
     @rule(pick=PICK)
+    def cancel(self, pick: int) -> None:
+        payment = self.a_payment(pick)
+        with suppress(PaylinkError, CrashError):
+            assert self.world.cancel(payment.id).status == "canceled"
+            assert self.world.provider.live(payment.id) == []
+
+    @precondition(lambda self: self.world.memory.payments)
+    @rule(pick=PICK)
     def sweep_at_the_end(self, pick: int) -> None:
         end = self.a_payment(pick).expires_at
         assert end is not None
@@ -158,7 +166,7 @@ class Payments(RuleBasedStateMachine):
 
         self.interrupt(skipped, deliver)
 
-    @rule(skipped=st.integers(0, 2), what=st.sampled_from(["open", "sweep", "pay"]))
+    @rule(skipped=st.integers(0, 2), what=st.sampled_from(["open", "sweep", "cancel", "pay"]))
     def rival(self, skipped: int, what: str) -> None:
         def act(commit: Commit) -> None:
             payment_id = commit.payment.id
@@ -167,6 +175,8 @@ class Payments(RuleBasedStateMachine):
                     self.world.open(payment_id)
                 elif what == "sweep":
                     self.world.sweep()
+                elif what == "cancel":
+                    self.world.cancel(payment_id)
                 else:
                     for live in self.recorded_and_open(payment_id):
                         self.world.provider.pay(live)

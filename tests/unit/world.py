@@ -12,6 +12,7 @@ from paylink.domain.organization import Mode, Organization, ProviderCredentials
 from paylink.domain.payment import LineItem, Payment
 from paylink.http.envelope import failure, success
 from paylink.http.schemas.payments import present_payment
+from paylink.services.cancel_payment import cancel_payment
 from paylink.services.create_payment import (
     Answer,
     LinkPorts,
@@ -138,6 +139,16 @@ class World:
             payment_id,
             payments=self.payments,
             customers=self.customers,
+            providers=self.providers,
+            clock=self.clock,
+        )
+
+    def cancel(self, payment_id: str, *, owner: tuple[str, Mode] = (ORGANIZATION, MODE)) -> Payment:
+        return cancel_payment(
+            payment_id,
+            organization_id=owner[0],
+            mode=owner[1],
+            payments=self.payments,
             providers=self.providers,
             clock=self.clock,
         )

@@ -39,7 +39,10 @@ def idempotent_request(request: Request, body: dict[str, Any]) -> IdempotentRequ
     return IdempotentRequest(
         key=key,
         operation=request.route,
-        request_hash=canonical_hash(body),
+        # The path says what is changed, so it is as much of the request as the body.
+        request_hash=canonical_hash(
+            {"path": request.parameters, "body": body} if request.parameters else body
+        ),
         lease=timedelta(seconds=request.seconds_left) + _MARGIN,
     )
 

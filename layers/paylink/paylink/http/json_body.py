@@ -10,9 +10,10 @@ import hashlib
 import json
 from typing import Any, NoReturn
 
-from paylink.domain.errors import InvalidJsonError
+from paylink.domain.errors import FieldProblem, InvalidJsonError, ValidationError
 
 _LONGEST_NUMBER = 40
+_BLANK = b" \t\r\n"
 
 
 def parse_object(body: bytes) -> dict[str, Any]:
@@ -31,6 +32,21 @@ def parse_object(body: bytes) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise InvalidJsonError("The request body must be a JSON object.")
     return value
+
+
+def expect_nothing(body: bytes) -> None:
+    """For requests that say all by their route: no body, an empty one, ``null`` or ``{}``."""
+    if body.strip(_BLANK) in {b"", b"null"}:
+        return
+    unknown = parse_object(body)
+    if unknown:
+        raise ValidationError(
+            [FieldProblem(_printable(name), "There is no such field.") for name in unknown]
+        )
+
+
+def _printable(name: str) -> str:
+    return name.encode(errors="replace").decode()[:100]
 
 
 def canonical_hash(value: dict[str, Any]) -> str:

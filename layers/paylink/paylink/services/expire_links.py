@@ -8,17 +8,17 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from datetime import datetime
 
-from paylink.domain.payment import PAYABLE, Payment, cancel
+from paylink.domain.payment import PAYABLE, cancel
 from paylink.ports import (
     Clock,
     Commit,
-    PaymentProvider,
     PaymentRepository,
     Providers,
     SessionNotOpenError,
     VersionConflictError,
 )
-from paylink.services.settle_payment import back_off, settle_payment
+from paylink.services.end_sessions import end_sessions
+from paylink.services.settle_payment import back_off
 
 _ATTEMPTS = 5
 _WORKERS = 8
@@ -89,8 +89,10 @@ def _expire(
             return "unchanged"
         provider = providers.account(payment.organization_id, payment.mode)
         try:
-            moved = _end_sessions(payment, payments, provider, clock)
-            if moved is not None:
+            payment = end_sessions(
+                payment, cause="sweep", payments=payments, provider=provider, clock=clock
+            )
+            if payment.status not in PAYABLE:
                 return "settled"
             change = cancel(payment, "expired", clock(), "sweep")
             payments.commit(Commit(change.after, change.events))
@@ -99,28 +101,6 @@ def _expire(
             continue
         return "canceled"
     return "unchanged"
-
-
-def _end_sessions(
-    payment: Payment, payments: PaymentRepository, provider: PaymentProvider, clock: Clock
-) -> Payment | None:
-    """Makes every session of the link unpayable; the settled payment if one brought money."""
-    for session in payment.sessions:
-        if session.ended or session.id is None:
-            continue
-        state = provider.fetch_checkout(session.id)
-        if state.session_status == "open":
-            provider.expire_session(session.id)
-        elif state.outcome in {"paid", "processing"}:
-            return settle_payment(
-                payment.id,
-                session.id,
-                cause="sweep",
-                payments=payments,
-                provider=provider,
-                clock=clock,
-            ).payment
-    return None
 
 
 def _batches(ids: Iterable[str], size: int) -> Iterable[list[str]]:
