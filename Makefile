@@ -46,12 +46,15 @@ logs: _local ## What the functions log, as it comes; of one only: make logs FUNC
 ##@ Development
 
 .PHONY: install
-install: .venv/.installed ## Make the development environment, .venv
+install: .venv/.installed ## Make the development environment, .venv, with the command .venv/bin/paylink
 
 .venv/.installed: requirements/dev.txt | _python
 	@echo "Installing requirements/dev.txt into .venv"
 	@test -x .venv/bin/python || $(PYTHON) -m venv .venv
 	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@echo "$(CURDIR)/layers/paylink" > "$$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/paylink.pth"
+	@printf '#!/bin/sh\nexec "$$(dirname "$$0")/python" -m paylink.cli "$$@"\n' > .venv/bin/paylink
+	@chmod +x .venv/bin/paylink
 	@touch $@
 
 .PHONY: test
