@@ -162,3 +162,23 @@ def test_a_retry_of_its_own_ends_with_one_payment_and_one_session(
         "payments.create", {"amount": 100, "currency": "eur", "description": description}
     )
     stack.expect_one_payment(created["data"]["id"], description, since)
+
+
+def test_an_api_key_works_until_it_is_deleted(client: Client) -> None:
+    created = client.call("apiKeys.create", {"name": "For a day", "expiresInDays": 1})["data"]
+    assert created["apiKey"].startswith(created["prefix"])
+    (listed,) = client.call("apiKeys.list", {"limit": 1})["data"]
+    same = ("id", "name", "prefix", "expiresAt", "createdAt")
+    assert [listed[name] for name in same] == [created[name] for name in same]
+    assert "apiKey" not in listed
+    other = client.with_key(created["apiKey"])
+    assert other.call("payments.list", {"limit": 1})["success"]
+    deleted = client.call("apiKeys.delete", {"id": created["id"]})["data"]
+    assert (deleted["id"], deleted["deleted"]) == (created["id"], True)
+    # Functions that know a key forget it within a minute; this one never saw it.
+    with pytest.raises(CallError) as ended:
+        other.call("apiKeys.list")
+    assert (ended.value.status, ended.value.code) == (401, "unauthorized")
+    with pytest.raises(CallError) as again:
+        client.call("apiKeys.delete", {"id": created["id"]})
+    assert (again.value.status, again.value.code) == (404, "api_key_not_found")

@@ -115,6 +115,28 @@ def test_a_retry_of_its_own_ends_with_one_payment_and_one_session(
     stack.expect_one_payment(created.id, description, since)
 
 
+def test_an_api_key_works_until_it_is_deleted(client: Commet) -> None:
+    created = client.api_keys.create(name="For a day", expires_in_days=1).data
+    assert created is not None
+    assert created.api_key.startswith(created.prefix)
+    assert created.expires_at > created.created_at
+    (listed,) = client.api_keys.list(limit=1).data or []
+    assert (listed.id, listed.name, listed.prefix) == (created.id, created.name, created.prefix)
+    assert listed.expires_at == created.expires_at
+    with Commet(created.api_key) as other:
+        assert other.payments.list(limit=1).success
+        deleted = client.api_keys.delete(created.id).data
+        assert deleted is not None
+        assert (deleted.id, deleted.deleted) == (created.id, True)
+        # Functions that know a key forget it within a minute; this one never saw it.
+        with pytest.raises(CommetAPIError) as ended:
+            other.api_keys.list()
+    assert (ended.value.status_code, ended.value.code) == (401, "unauthorized")
+    with pytest.raises(CommetAPIError) as again:
+        client.api_keys.delete(created.id)
+    assert (again.value.status_code, again.value.code) == (404, "api_key_not_found")
+
+
 def test_the_asynchronous_client_does_the_same(address: None, stack: Stack) -> None:
     async def run() -> None:
         async with AsyncCommet(stack.about["apiKey"]) as client:
