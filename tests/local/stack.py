@@ -164,6 +164,12 @@ class Stack:
         assert answer.status_code == 303, answer.text
         return session
 
+    def card_that_paid(self, session: str) -> str:
+        """The id of the payment method that a session was paid with."""
+        intent = self.stripe(f"checkout/sessions/{session}")["payment_intent"]
+        method: str = self.stripe(f"payment_intents/{intent}")["payment_method"]
+        return method
+
     def answer_502_once(self) -> None:
         """The next link's first try fails, since its session can't be made: not at the provider's
         client's one retry either."""

@@ -164,6 +164,24 @@ def test_a_retry_of_its_own_ends_with_one_payment_and_one_session(
     stack.expect_one_payment(created["data"]["id"], description, since)
 
 
+def test_a_link_is_canceled_once_and_a_paid_one_never(client: Client, stack: Stack) -> None:
+    wanted = {"amount": 4900, "currency": "eur", "description": "Consulting"}
+    link = client.call("payments.create", wanted)["data"]
+    session = stack.session_of(link)
+    canceled = client.call("payments.cancel", {"id": link["id"]})["data"]
+    assert (canceled["id"], canceled["status"]) == (link["id"], "canceled")
+    assert client.call("payments.cancel", {"id": link["id"]})["data"] == canceled
+    assert client.call("payments.get", {"id": link["id"]})["data"] == canceled
+    assert stack.stripe(f"checkout/sessions/{session}")["status"] == "expired"
+    assert stack.http.get(link["url"]).status_code == 410
+    paid = client.call("payments.create", wanted)["data"]
+    stack.pay_by_form(paid["url"])
+    stack.await_payment(paid["id"], status="succeeded")
+    with pytest.raises(CallError) as refused:
+        client.call("payments.cancel", {"id": paid["id"]})
+    assert (refused.value.status, refused.value.code) == (409, "payment_not_cancelable")
+
+
 def test_an_api_key_works_until_it_is_deleted(client: Client) -> None:
     created = client.call("apiKeys.create", {"name": "For a day", "expiresInDays": 1})["data"]
     assert created["apiKey"].startswith(created["prefix"])

@@ -115,6 +115,30 @@ def test_a_retry_of_its_own_ends_with_one_payment_and_one_session(
     stack.expect_one_payment(created.id, description, since)
 
 
+def test_a_link_is_canceled_once_and_a_paid_one_never(client: Commet, stack: Stack) -> None:
+    wanted: dict[str, Any] = {"amount": 4900, "currency": "eur", "description": "Consulting"}
+    link = client.payments.create(**wanted).data
+    assert link is not None
+    assert link.url is not None
+    session = stack.session_of({"url": link.url})
+    canceled = client.payments.cancel(link.id).data
+    assert canceled is not None
+    assert (canceled.id, canceled.status) == (link.id, "canceled")
+    assert client.payments.cancel(link.id).data == canceled
+    assert client.payments.get(link.id).data == canceled
+    assert stack.stripe(f"checkout/sessions/{session}")["status"] == "expired"
+    assert stack.http.get(link.url).status_code == 410
+    paid = client.payments.create(**wanted).data
+    assert paid is not None
+    assert paid.url is not None
+    stack.pay_by_form(paid.url)
+    stack.await_payment(paid.id, status="succeeded")
+    with pytest.raises(CommetAPIError) as refused:
+        client.payments.cancel(paid.id)
+    assert (refused.value.status_code, refused.value.code) == (409, "payment_not_cancelable")
+    assert refused.value.type == "conflict_error"
+
+
 def test_an_api_key_works_until_it_is_deleted(client: Commet) -> None:
     created = client.api_keys.create(name="For a day", expires_in_days=1).data
     assert created is not None
