@@ -15,7 +15,7 @@ from paylink.services import api_keys
 lambda_handler = Api()
 
 
-@lambda_handler.route("POST /api-keys", "api_key:write")
+@lambda_handler.route("POST /api-keys", "api_key:write", schemas.CREATE)
 def create(request: Request, caller: Caller) -> Response:
     body = parse_object(request.body)
     wanted = validated(schemas.CreateApiKey, body).wanted()
@@ -36,7 +36,7 @@ def create(request: Request, caller: Caller) -> Response:
     return run_once(request, caller, body, make, secret_answer=True)
 
 
-@lambda_handler.route("GET /api-keys", "api_key:read")
+@lambda_handler.route("GET /api-keys", "api_key:read", schemas.LIST)
 def list_all(request: Request, caller: Caller) -> Response:
     page = api_keys.list_api_keys(
         list_request(request, caller),
@@ -46,7 +46,7 @@ def list_all(request: Request, caller: Caller) -> Response:
     return page_response(page, schemas.present_api_key)
 
 
-@lambda_handler.route("DELETE /api-keys/{apiKeyId}", "api_key:write")
+@lambda_handler.route("DELETE /api-keys/{apiKeyId}", "api_key:write", schemas.DELETE)
 def delete(request: Request, caller: Caller) -> Response:
     key = api_keys.delete_api_key(
         request.parameters["apiKeyId"],

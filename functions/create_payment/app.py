@@ -8,13 +8,13 @@ from paylink.http.envelope import Response, failure, success
 from paylink.http.idempotency import idempotent_request
 from paylink.http.json_body import parse_object
 from paylink.http.request import Request
-from paylink.http.schemas.payments import new_link, present_payment
+from paylink.http.schemas.payments import CREATE, new_link, present_payment
 from paylink.services.create_payment import LinkPorts, Presenter, Requester, create_payment
 
 lambda_handler = Api()
 
 
-@lambda_handler.route("POST /payments", "payment:write")
+@lambda_handler.route("POST /payments", "payment:write", CREATE)
 def create(request: Request, caller: Caller) -> Response:
     body = parse_object(request.body)
     organization = bootstrap.organizations().get(caller.organization_id)

@@ -8,7 +8,7 @@ from paylink.http.idempotency import run_once
 from paylink.http.json_body import expect_nothing
 from paylink.http.lists import choice, list_request, page_response
 from paylink.http.request import Request
-from paylink.http.schemas.payments import STATUSES, present_payment
+from paylink.http.schemas.payments import CANCEL, GET, LIST, STATUSES, present_payment
 from paylink.services.cancel_payment import cancel_payment
 from paylink.services.list_payments import list_payments
 from paylink.services.read_payment import read_payment
@@ -16,7 +16,7 @@ from paylink.services.read_payment import read_payment
 lambda_handler = Api()
 
 
-@lambda_handler.route("GET /payments/{paymentId}", "payment:read")
+@lambda_handler.route("GET /payments/{paymentId}", "payment:read", GET)
 def get(request: Request, caller: Caller) -> Response:
     payment = read_payment(
         request.parameters["paymentId"],
@@ -27,7 +27,7 @@ def get(request: Request, caller: Caller) -> Response:
     return json_response(200, success(present_payment(payment)))
 
 
-@lambda_handler.route("GET /payments", "payment:read")
+@lambda_handler.route("GET /payments", "payment:read", LIST)
 def list_all(request: Request, caller: Caller) -> Response:
     page = list_payments(
         list_request(request, caller, ("customerId", "status")),
@@ -40,7 +40,7 @@ def list_all(request: Request, caller: Caller) -> Response:
     return page_response(page, present_payment)
 
 
-@lambda_handler.route("POST /payments/{paymentId}/cancel", "payment:write")
+@lambda_handler.route("POST /payments/{paymentId}/cancel", "payment:write", CANCEL)
 def cancel(request: Request, caller: Caller) -> Response:
     expect_nothing(request.body)
 

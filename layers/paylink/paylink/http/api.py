@@ -20,6 +20,7 @@ from paylink.domain.errors import (
 )
 from paylink.http.auth import Caller
 from paylink.http.envelope import Response, failure, json_response
+from paylink.http.operation import Operation, Route
 from paylink.http.request import Request, parse_request, request_id
 from paylink.observability import logger
 
@@ -31,10 +32,14 @@ class Api:
     """The routes of one function. ``fallback`` makes an answer of a failure, where not JSON."""
 
     def __init__(self, fallback: Callable[[PaylinkError, Request | None], Response] | None = None):
+        self.routes: list[Route] = []
+        """For the reference; requests go by the table below."""
         self._routes: dict[str, PublicHandler] = {}
         self._fallback = fallback or _failure
 
-    def route(self, key: str, permission: str) -> Callable[[Handler], Handler]:
+    def route(
+        self, key: str, permission: str, doc: Operation | None = None
+    ) -> Callable[[Handler], Handler]:
         """Adds a route for callers whose API key has a permission (``payment:write``)."""
 
         def add(handler: Handler) -> Handler:
@@ -44,6 +49,7 @@ class Api:
                 return replace(response, headers={**allowance, **response.headers})
 
             self._routes[key] = guarded
+            self.routes.append(Route(key, handler.__name__, permission, doc))
             return handler
 
         return add
@@ -53,6 +59,7 @@ class Api:
 
         def add(handler: PublicHandler) -> PublicHandler:
             self._routes[key] = handler
+            self.routes.append(Route(key, handler.__name__))
             return handler
 
         return add

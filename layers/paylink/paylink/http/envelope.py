@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, overload
 
 from paylink.domain.errors import PaylinkError
 
@@ -46,6 +46,12 @@ def json_response(
     return Response(status, json.dumps(body, ensure_ascii=False), headers or {})
 
 
+@overload
+def timestamp(moment: datetime) -> str: ...
+@overload
+def timestamp(moment: None) -> None: ...
+@overload
+def timestamp(moment: datetime | None) -> str | None: ...
 def timestamp(moment: datetime | None) -> str | None:
     """ISO 8601, UTC, milliseconds, ``Z``."""
     if moment is None:

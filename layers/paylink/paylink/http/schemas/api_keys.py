@@ -7,10 +7,17 @@ from typing import Annotated, Any, Literal, TypedDict
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
 from paylink.domain.api_key import RESOURCES, ApiKey
+from paylink.domain.errors import ApiKeyNotFoundError
 from paylink.http.envelope import timestamp
+from paylink.http.operation import Operation
 from paylink.services.api_keys import NewApiKey
 
 Action = Literal["read", "write"]
+
+
+def known_resources(schema: dict[str, Any]) -> None:
+    """For the reference: the resources by name."""
+    schema["anyOf"][0]["propertyNames"] = {"enum": list(RESOURCES)}
 
 
 class CreateApiKey(BaseModel):
@@ -18,13 +25,19 @@ class CreateApiKey(BaseModel):
 
     model_config = ConfigDict(extra="ignore", strict=True)
 
-    name: Annotated[str, StringConstraints(min_length=1, max_length=100)]
+    name: Annotated[
+        str, StringConstraints(min_length=1, max_length=100), Field(examples=["Web shop"])
+    ]
     expires_in_days: Annotated[
         int | None, Field(alias="expiresInDays", ge=1, le=3650, description="Never, if left out.")
     ] = None
     permissions: Annotated[
         dict[str, list[Action]] | None,
-        Field(description="What the key may do, by resource. Full access, if left out."),
+        Field(
+            description="What the key may do, by resource. Full access, if left out.",
+            examples=[{"payment": ["read", "write"], "customer": ["read"]}],
+            json_schema_extra=known_resources,
+        ),
     ] = None
 
     @field_validator("permissions")
@@ -46,26 +59,39 @@ class CreateApiKey(BaseModel):
         return NewApiKey(self.name, self.expires_in_days, granted)
 
 
+Time = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
+
+
 class ApiKeyObject(TypedDict):
     """A key without its secret."""
 
     object: Literal["api_key"]
-    id: Annotated[str, Field(description="The id within the key.")]
-    livemode: bool
-    name: str
+    id: Annotated[str, Field(description="The id within the key.", examples=["8sK2mQpZ4xYb"])]
+    livemode: Annotated[bool, Field(description="False in the sandbox.")]
+    name: Annotated[str, Field(examples=["Web shop"])]
     prefix: Annotated[
-        str, Field(description="How the key begins, by which people tell keys apart.")
+        str,
+        Field(
+            description="How the key begins, by which people tell keys apart.",
+            examples=["rk_sandbox_8sK2mQpZ4xYb"],
+        ),
     ]
-    permissions: dict[str, list[str]] | None
-    expiresAt: str | None
-    lastUsedAt: Annotated[str | None, Field(description="To the minute.")]
-    createdAt: str | None
+    permissions: Annotated[
+        dict[str, list[str]] | None,
+        Field(
+            description="By resource; null is full access.",
+            examples=[{"customer": ["read"], "payment": ["read", "write"]}],
+        ),
+    ]
+    expiresAt: Time | None
+    lastUsedAt: Annotated[Time | None, Field(description="Roughly.")]
+    createdAt: Time
 
 
 class CreatedApiKeyObject(ApiKeyObject):
     """A new key; ``apiKey`` is shown this once."""
 
-    apiKey: str
+    apiKey: Annotated[str, Field(examples=["rk_sandbox_8sK2mQpZ4xYb…"])]
 
 
 class DeletedApiKeyObject(TypedDict):
@@ -107,3 +133,20 @@ def _by_resource(permissions: frozenset[str] | None) -> dict[str, Any] | None:
     for resource, action in pairs:
         named.setdefault(resource, []).append(action)
     return named
+
+
+CREATE = Operation(
+    summary="Make an API key",
+    description="In the mode of the key that asks, with no permission that it lacks itself. "
+    "`apiKey` is shown this once.",
+    request=CreateApiKey,
+    response=CreatedApiKeyObject,
+    status=201,
+)
+LIST = Operation("List API keys", ApiKeyObject, listed=True)
+DELETE = Operation(
+    summary="Delete an API key",
+    description="It stops working within a minute, everywhere.",
+    response=DeletedApiKeyObject,
+    errors=(ApiKeyNotFoundError,),
+)

@@ -5,16 +5,25 @@ from __future__ import annotations
 import re
 import unicodedata
 from datetime import UTC, datetime
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any, Literal, TypedDict, get_args
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
-from paylink.domain.errors import FieldProblem, ValidationError
-from paylink.domain.money import currency_named
+from paylink.domain.errors import (
+    CustomerNotFoundError,
+    FieldProblem,
+    PaymentNotCancelableError,
+    PaymentNotFoundError,
+    ProviderUnavailableError,
+    TaxCalculationError,
+    ValidationError,
+)
+from paylink.domain.money import CURRENCIES, currency_named
 from paylink.domain.organization import Mode
-from paylink.domain.payment import Payment, Status
+from paylink.domain.payment import CancellationReason, Kind, Payment, Status, TaxStatus
 from paylink.http.envelope import timestamp
+from paylink.http.operation import Operation
 from paylink.http.schemas.validation import validated
 from paylink.services.create_payment import NewLink
 
@@ -27,21 +36,84 @@ MetadataKey = Annotated[str, StringConstraints(min_length=1, max_length=40)]
 MetadataValue = Annotated[str, StringConstraints(max_length=500)]
 
 
+def known_currencies(schema: dict[str, Any]) -> None:
+    """For the reference: the currencies one by one instead of any three characters."""
+    del schema["minLength"], schema["maxLength"]
+    schema |= {"enum": sorted(CURRENCIES), "x-name": "Currency"}
+
+
 class CreatePayment(BaseModel):
     """The body of ``POST /payments``. Unknown members are refused: they are nearly always typos."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    amount: Annotated[int, Field(gt=0)]
-    """Minor units of the currency, before tax."""
-    currency: Annotated[str, StringConstraints(min_length=3, max_length=3)]
-    description: Annotated[str, StringConstraints(min_length=1, max_length=500)]
-    customer_id: Annotated[str | None, Field(alias="customerId", min_length=1, max_length=255)] = (
-        None
-    )
-    success_url: Annotated[str | None, Field(alias="successUrl", max_length=2048)] = None
-    metadata: Annotated[dict[MetadataKey, MetadataValue] | None, Field(max_length=50)] = None
-    expires_at: Annotated[str | None, Field(alias="expiresAt", max_length=40)] = None
+    amount: Annotated[
+        int,
+        Field(
+            gt=0,
+            description="Minor units of the currency (cents, for most), before tax. Each currency "
+            "has a smallest and a largest amount, which the answer names.",
+            examples=[4900],
+        ),
+    ]
+    currency: Annotated[
+        str,
+        StringConstraints(min_length=3, max_length=3),
+        Field(
+            description="ISO 4217, in any case; answered in lower case.",
+            examples=["eur"],
+            json_schema_extra=known_currencies,
+        ),
+    ]
+    description: Annotated[
+        str,
+        StringConstraints(min_length=1, max_length=500),
+        Field(
+            description="What is paid for: shown on the page, the invoice and the receipt.",
+            examples=["Consulting, one hour"],
+            json_schema_extra={"pattern": r"\S"},
+        ),
+    ]
+    customer_id: Annotated[
+        str | None,
+        Field(
+            alias="customerId",
+            min_length=1,
+            max_length=255,
+            description="`cus_…`, or your own id of the customer. Left out, the buyer is a guest "
+            "and becomes a customer of their own.",
+        ),
+    ] = None
+    success_url: Annotated[
+        str | None,
+        Field(
+            alias="successUrl",
+            max_length=2048,
+            description="Where the buyer goes after paying, an absolute https URL (a sandbox key "
+            "also takes http on localhost). Opening it proves nothing: ask for the payment.",
+            examples=["https://shop.example.com/thanks?order=1017"],
+            json_schema_extra={"format": "uri"},
+        ),
+    ] = None
+    metadata: Annotated[
+        dict[MetadataKey, MetadataValue] | None,
+        Field(
+            max_length=50,
+            description="Yours to use; given back as it is.",
+            examples=[{"order": "1017"}],
+        ),
+    ] = None
+    expires_at: Annotated[
+        str | None,
+        Field(
+            alias="expiresAt",
+            max_length=40,
+            description="When the link ends: 30 minutes to a year from now, ISO 8601 with a zone. "
+            "Left out, after the deployment's usual number of days.",
+            examples=["2027-01-31T18:00:00Z"],
+            json_schema_extra={"format": "date-time"},
+        ),
+    ] = None
 
     @field_validator("description")
     @classmethod
@@ -97,8 +169,65 @@ def _expiry(text: str) -> datetime:
     raise ValidationError.of("expiresAt", "It must be an ISO 8601 time with a zone.")
 
 
-def present_payment(payment: Payment) -> dict[str, Any]:
-    """The contract's payment object; amounts in minor units."""
+Time = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
+
+
+class PaymentObject(TypedDict):
+    """A payment: a link for a buyer, or a charge of a card on file. Amounts are integers in minor
+    units of the currency, and `amountSubtotal + taxAmount = amountTotal` always."""
+
+    object: Literal["payment"]
+    id: Annotated[str, Field(examples=["pay_2f9QmZrX4tBvLsW8kYcNhD"])]
+    livemode: Annotated[bool, Field(description="False in the sandbox.")]
+    kind: Annotated[Kind, Field(description="A link to be paid, or a charge of a saved card.")]
+    status: Annotated[
+        Status,
+        Field(
+            description="`succeeded` is final. A link that `failed` or `requires_action` can be "
+            "paid again until it expires.",
+            examples=["pending"],
+        ),
+    ]
+    provider: Literal["stripe"]
+    customerId: Annotated[
+        str | None,
+        Field(description="Your own id of the customer if there is one, else `cus_…`."),
+    ]
+    amountSubtotal: Annotated[int, Field(description="Before tax.", examples=[4900])]
+    taxAmount: Annotated[int, Field(examples=[0])]
+    amountTotal: Annotated[int, Field(description="What the buyer pays.", examples=[4900])]
+    taxStatus: Annotated[
+        TaxStatus,
+        Field(
+            description="`pending` until the buyer's address is known, and `taxAmount` is 0 until "
+            "then; `not_collecting` where the seller is not registered."
+        ),
+    ]
+    amountRefunded: Annotated[int, Field(examples=[0])]
+    currency: Annotated[str, Field(description="ISO 4217, lower case.", examples=["eur"])]
+    description: Annotated[str, Field(examples=["Consulting, one hour"])]
+    metadata: Annotated[dict[str, str] | None, Field(examples=[{"order": "1017"}])]
+    url: Annotated[
+        str | None,
+        Field(
+            description="The link; null for a charge.",
+            examples=["https://pay.example.com/pay/pay_2f9QmZrX4tBvLsW8kYcNhD"],
+        ),
+    ]
+    expiresAt: Annotated[Time | None, Field(examples=["2027-01-31T18:00:00.000Z"])]
+    cancellationReason: CancellationReason | None
+    invoiceId: Annotated[str | None, Field(description="Once it is paid and issued.")]
+    failureCode: Annotated[
+        str | None, Field(description="The provider's code of the last failed attempt.")
+    ]
+    failureMessage: str | None
+    paidAt: Time | None
+    createdAt: Annotated[Time, Field(examples=["2026-11-25T09:30:00.000Z"])]
+    updatedAt: Annotated[Time, Field(examples=["2026-11-25T09:30:00.000Z"])]
+
+
+def present_payment(payment: Payment) -> PaymentObject:
+    """The contract's payment object."""
     return {
         "object": "payment",
         "id": payment.id,
@@ -125,3 +254,31 @@ def present_payment(payment: Payment) -> dict[str, Any]:
         "createdAt": timestamp(payment.created_at),
         "updatedAt": timestamp(payment.updated_at),
     }
+
+
+CREATE = Operation(
+    summary="Make a payment link",
+    description="Send the buyer the `url` of the answer, or redirect them to it.",
+    request=CreatePayment,
+    response=PaymentObject,
+    status=201,
+    errors=(CustomerNotFoundError, TaxCalculationError, ProviderUnavailableError),
+)
+GET = Operation("Get a payment", PaymentObject, errors=(PaymentNotFoundError,))
+LIST = Operation(
+    "List payments",
+    PaymentObject,
+    listed=True,
+    query={
+        "customerId": Annotated[
+            str, Field(description="Only this customer's: `cus_…`, or your own id.")
+        ],
+        "status": Status,
+    },
+)
+CANCEL = Operation(
+    summary="Cancel a payment link",
+    description="Nobody can pay it any more. One that is canceled already stays as it is.",
+    response=PaymentObject,
+    errors=(PaymentNotFoundError, PaymentNotCancelableError, ProviderUnavailableError),
+)
