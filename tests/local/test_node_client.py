@@ -7,6 +7,7 @@ the calls and changes nothing of the client but the address that it calls.
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import uuid
 from collections.abc import Iterator
@@ -69,6 +70,8 @@ def _installed() -> None:
         ["ci", "--no-audit", "--no-fund"],
         return_completed_process=True,
         cwd=CLIENTS,
+        # As pip does: a company's own certificates are the machine's.
+        env={**os.environ, "NODE_USE_SYSTEM_CA": "1"},
         capture_output=True,
         text=True,
         timeout=300,
