@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -223,7 +224,7 @@ def test_i2_a_request_in_the_middle_keeps_its_claim(world: World) -> None:
     assert_one_payment_with_one_session(world)
 
 
-def _second(action):  # type: ignore[no-untyped-def]  # noqa: ANN
+def _second(action: Callable[[Any], bool]) -> Callable[[Any], bool]:
     """Runs at the second call of the outer request, not of those that it makes itself."""
     state = {"calls": 0}
 

@@ -192,7 +192,16 @@ def test_roles_are_not_widened_behind_the_policies() -> None:
 
 def test_only_functions_that_need_secrets_may_read_them() -> None:
     readers = {name for name, s in statements() if "ssm:GetParameter" in as_list(s["Action"])}
-    assert readers == {"CreatePayment", "Payments", "ApiKeys", "PayPage", "StripeWebhook", "ExpireLinks"}
+    assert readers == {
+        "CreatePayment",
+        "Payments",
+        "Customers",
+        "PaymentMethods",
+        "ApiKeys",
+        "PayPage",
+        "StripeWebhook",
+        "ExpireLinks",
+    }
 
 
 def test_no_secret_is_an_environment_variable_or_a_parameter() -> None:
