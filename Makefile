@@ -19,6 +19,8 @@ LOCAL = .venv-local/bin/python -m local
 # Without an AWS account there is no region to validate for; any will do.
 SAM = SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=$(or $(AWS_DEFAULT_REGION),eu-central-1) .venv-sam/bin/sam
 
+REFERENCE = PYTHONPATH=layers/paylink .venv/bin/python -m tools.reference
+
 ##@ Local stack
 
 .PHONY: run
@@ -69,13 +71,18 @@ test: install ## All tests
 	@touch $@
 
 .PHONY: check
-check: install .venv-sam/.installed ## Style, types, template
+check: install .venv-sam/.installed ## Style, types, template, reference
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
-	@.venv/bin/mypy -p paylink -p local
+	@.venv/bin/mypy -p paylink -p local -p tools
 	@for function in functions/*/app.py; do .venv/bin/mypy "$$function" || exit 1; done
 	@.venv/bin/cfn-lint template.yaml
 	@$(SAM) validate --lint
+	@$(REFERENCE) --check
+
+.PHONY: openapi
+openapi: install ## Write the API's reference: docs/openapi.json, docs/paylink.d.ts
+	@$(REFERENCE)
 
 .PHONY: format
 format: install ## Put the code into the project's style

@@ -34,8 +34,9 @@ your systems.
 
 Every request carries an API key in the header `x-api-key`; the key decides the organization and
 whether money is real (`ck_live_…`) or not (`ck_sandbox_…`). Every route also answers below
-`/api/v1`. Amounts are integers in minor units of their currency. Unknown headers are ignored. Send an
-`Idempotency-Key` with whatever writes, and repeat a request that got no answer with the same key.
+`/api/v1`. Amounts are integers in minor units of their currency. Unknown headers are ignored. Send
+an `Idempotency-Key` with whatever writes, and repeat a request that got no answer with the same
+key.
 
 What the gateway refuses before the service sees it (an unknown route, a body over 10 MB) has a JSON
 body of the gateway's own, with a `message`."""

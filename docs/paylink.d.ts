@@ -1,0 +1,210 @@
+// Types of the paylink API, made from its OpenAPI document. `make openapi` writes this file.
+
+/** The answer with one object. */
+export interface Success<T> {
+  success: true;
+  data: T;
+}
+
+/** The answer with a page of a list, newest first. */
+export interface Page<T> {
+  success: true;
+  data: T[];
+  hasMore: boolean;
+  nextCursor: string | null;
+}
+
+/** Why a request failed. */
+export interface ApiError {
+  type: "authentication_error" | "billing_error" | "conflict_error" | "internal_error" | "not_found_error" | "rate_limit_error" | "validation_error";
+  code: "api_key_not_found" | "charge_in_progress" | "customer_not_found" | "duplicate" | "forbidden" | "idempotency_in_progress" | "idempotency_key_mismatch" | "internal_error" | "invalid_json" | "invoice_not_found" | "no_payment_method" | "not_found" | "payment_failed" | "payment_not_cancelable" | "payment_not_found" | "provider_unavailable" | "provider_unsupported" | "rate_limited" | "transaction_not_found" | "unauthorized" | "validation_error" | "webhook_not_found";
+  /** For people; it may change. */
+  message: string;
+  /** The field that is wrong, as it was sent. */
+  param: string | null;
+  /** For a `validation_error`, everything that is wrong. */
+  details: FieldProblem[] | Record<string, unknown> | null;
+  /** A page about the code. */
+  doc_url: string;
+}
+
+/** A key without its secret. */
+export interface ApiKey {
+  object: "api_key";
+  /** The id within the key. */
+  id: string;
+  /** False in the sandbox. */
+  livemode: boolean;
+  name: string;
+  /** How the key begins, by which people tell keys apart. */
+  prefix: string;
+  /** By resource; null is full access. */
+  permissions: Record<string, string[]> | null;
+  expiresAt: string | null;
+  /** Roughly. */
+  lastUsedAt: string | null;
+  createdAt: string;
+}
+
+export interface CreateApiKey {
+  name: string;
+  /** Never, if left out. */
+  expiresInDays?: number | null;
+  /** What the key may do, by resource. Full access, if left out. */
+  permissions?: Record<string, ("read" | "write")[]> | null;
+}
+
+export interface CreatePayment {
+  /** Minor units of the currency (cents, for most), before tax. Each currency has a smallest and a largest amount, which the answer names. */
+  amount: number;
+  /** ISO 4217, in any case; answered in lower case. */
+  currency: Currency;
+  /** What is paid for: shown on the page, the invoice and the receipt. */
+  description: string;
+  /** `cus_…`, or your own id of the customer. Left out, the buyer is a guest and becomes a customer of their own. */
+  customerId?: string | null;
+  /** Where the buyer goes after paying, an absolute https URL (a sandbox key also takes http on localhost). Opening it proves nothing: ask for the payment. */
+  successUrl?: string | null;
+  /** Yours to use; given back as it is. */
+  metadata?: Record<string, string> | null;
+  /** When the link ends: 30 minutes to a year from now, ISO 8601 with a zone. Left out, after the deployment's usual number of days. */
+  expiresAt?: string | null;
+}
+
+/** A new key; `apiKey` is shown this once. */
+export interface CreatedApiKey {
+  object: "api_key";
+  /** The id within the key. */
+  id: string;
+  /** False in the sandbox. */
+  livemode: boolean;
+  name: string;
+  /** How the key begins, by which people tell keys apart. */
+  prefix: string;
+  /** By resource; null is full access. */
+  permissions: Record<string, string[]> | null;
+  expiresAt: string | null;
+  /** Roughly. */
+  lastUsedAt: string | null;
+  createdAt: string;
+  apiKey: string;
+}
+
+export type Currency = "aed" | "afn" | "all" | "amd" | "ang" | "aoa" | "ars" | "aud" | "awg" | "azn" | "bam" | "bbd" | "bdt" | "bgn" | "bhd" | "bif" | "bmd" | "bnd" | "bob" | "brl" | "bsd" | "bwp" | "byn" | "bzd" | "cad" | "cdf" | "chf" | "clp" | "cny" | "cop" | "crc" | "cve" | "czk" | "djf" | "dkk" | "dop" | "dzd" | "egp" | "etb" | "eur" | "fjd" | "fkp" | "gbp" | "gel" | "gip" | "gmd" | "gnf" | "gtq" | "gyd" | "hkd" | "hnl" | "htg" | "huf" | "idr" | "ils" | "inr" | "isk" | "jmd" | "jod" | "jpy" | "kes" | "kgs" | "khr" | "kmf" | "krw" | "kwd" | "kyd" | "kzt" | "lak" | "lbp" | "lkr" | "lrd" | "lsl" | "mad" | "mdl" | "mga" | "mkd" | "mmk" | "mnt" | "mop" | "mur" | "mvr" | "mwk" | "mxn" | "myr" | "mzn" | "nad" | "ngn" | "nio" | "nok" | "npr" | "nzd" | "omr" | "pab" | "pen" | "pgk" | "php" | "pkr" | "pln" | "pyg" | "qar" | "ron" | "rsd" | "rub" | "rwf" | "sar" | "sbd" | "scr" | "sek" | "sgd" | "shp" | "sle" | "sos" | "srd" | "std" | "szl" | "thb" | "tjs" | "tnd" | "top" | "try" | "ttd" | "twd" | "tzs" | "uah" | "ugx" | "usd" | "uyu" | "uzs" | "vnd" | "vuv" | "wst" | "xaf" | "xcd" | "xcg" | "xof" | "xpf" | "yer" | "zar" | "zmw";
+
+/** What is left of a key. */
+export interface DeletedApiKey {
+  object: "api_key";
+  id: string;
+  livemode: boolean;
+  deleted: boolean;
+}
+
+/** The answer to any request that failed. */
+export interface Failure {
+  success: false;
+  error: ApiError;
+}
+
+/** One thing wrong with one field, named as it was sent. */
+export interface FieldProblem {
+  field: string;
+  message: string;
+}
+
+/** A payment: a link for a buyer, or a charge of a card on file. Amounts are integers in minor units of the currency, and `amountSubtotal + taxAmount = amountTotal` always. */
+export interface Payment {
+  object: "payment";
+  id: string;
+  /** False in the sandbox. */
+  livemode: boolean;
+  /** A link to be paid, or a charge of a saved card. */
+  kind: "link" | "charge";
+  /** `succeeded` is final. A link that `failed` or `requires_action` can be paid again until it expires. */
+  status: "pending" | "requires_action" | "processing" | "failed" | "succeeded" | "canceled";
+  provider: "stripe";
+  /** Your own id of the customer if there is one, else `cus_…`. */
+  customerId: string | null;
+  /** Before tax. */
+  amountSubtotal: number;
+  taxAmount: number;
+  /** What the buyer pays. */
+  amountTotal: number;
+  /** `pending` until the buyer's address is known, and `taxAmount` is 0 until then; `not_collecting` where the seller is not registered. */
+  taxStatus: "pending" | "estimated" | "final" | "not_collecting";
+  amountRefunded: number;
+  /** ISO 4217, lower case. */
+  currency: string;
+  description: string;
+  metadata: Record<string, string> | null;
+  /** The link; null for a charge. */
+  url: string | null;
+  expiresAt: string | null;
+  cancellationReason: "requested" | "expired" | null;
+  /** Once it is paid and issued. */
+  invoiceId: string | null;
+  /** The provider's code of the last failed attempt. */
+  failureCode: string | null;
+  failureMessage: string | null;
+  paidAt: string | null;
+  createdAt: string;
+  updatedAt: string;
+}
+
+/** Every operation, by its id. */
+export interface Operations {
+  /** List API keys `GET /api-keys` */
+  listApiKeys: {
+    query: {
+      /** How many to answer at most. */
+      limit?: number;
+      /** `nextCursor` of the page before, with the same filters. */
+      cursor?: string;
+    };
+    response: Page<ApiKey>;
+  };
+  /** Make an API key `POST /api-keys` */
+  createApiKey: {
+    body: CreateApiKey;
+    response: Success<CreatedApiKey>;
+  };
+  /** Delete an API key `DELETE /api-keys/{apiKeyId}` */
+  deleteApiKey: {
+    path: {
+      apiKeyId: string;
+    };
+    response: Success<DeletedApiKey>;
+  };
+  /** List payments `GET /payments` */
+  listPayments: {
+    query: {
+      /** Only this customer's: `cus_…`, or your own id. */
+      customerId?: string;
+      status?: "pending" | "requires_action" | "processing" | "failed" | "succeeded" | "canceled";
+      /** How many to answer at most. */
+      limit?: number;
+      /** `nextCursor` of the page before, with the same filters. */
+      cursor?: string;
+    };
+    response: Page<Payment>;
+  };
+  /** Make a payment link `POST /payments` */
+  createPayment: {
+    body: CreatePayment;
+    response: Success<Payment>;
+  };
+  /** Get a payment `GET /payments/{paymentId}` */
+  getPayment: {
+    path: {
+      paymentId: string;
+    };
+    response: Success<Payment>;
+  };
+  /** Cancel a payment link `POST /payments/{paymentId}/cancel` */
+  cancelPayment: {
+    path: {
+      paymentId: string;
+    };
+    response: Success<Payment>;
+  };
+}
