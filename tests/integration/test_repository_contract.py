@@ -15,6 +15,7 @@ from paylink.adapters.dynamodb.invoices import DynamoInvoices
 from paylink.adapters.dynamodb.payments import DynamoPayments
 from paylink.adapters.dynamodb.table import Table
 from paylink.domain.customer import Buyer, Customer, PaymentMethod
+from paylink.domain.errors import ChargeInProgressError
 from paylink.domain.events import DomainEvent
 from paylink.domain.invoice import Invoice, issue
 from paylink.domain.organization import Address, Organization
@@ -28,8 +29,10 @@ from paylink.domain.payment import (
     Transaction,
 )
 from paylink.ports import (
+    ChargeLease,
     Commit,
     CustomerRepository,
+    ExternalIdTakenError,
     IdempotencyRecord,
     IdempotencyRepository,
     InvoiceRepository,
@@ -244,7 +247,7 @@ def test_the_whole_commit_is_kept(store: Store) -> None:
         )
     )
     assert store.payments.id_of_payment_intent("org_a", "sandbox", "pi_1") == "pay_1"
-    assert store.customers.find("org_a", "sandbox", "cus_1") == customer()
+    assert store.customers.find("org_a", "sandbox", "cus_1") == customer(version=1)
 
 
 def test_a_look_up_belongs_to_one_organization_and_mode(store: Store) -> None:
@@ -274,7 +277,7 @@ def test_a_checkout_fills_in_a_customer_and_overwrites_nothing(store: Store) -> 
     )
     store.payments.commit(Commit(first, customer=second, payment_method=CARD))
     found = store.customers.find("org_a", "sandbox", "cus_1")
-    assert found == replace(second, created_at=NOW, email="b@example.com")
+    assert found == replace(second, created_at=NOW, email="b@example.com", version=2)
 
 
 def test_a_customer_without_a_new_method_keeps_its_default(store: Store) -> None:
@@ -286,6 +289,141 @@ def test_a_customer_without_a_new_method_keeps_its_default(store: Store) -> None
     found = store.customers.find("org_a", "sandbox", "cus_1")
     assert found is not None
     assert found.default_payment_method == "fp_1"
+
+
+# -- customers by callers
+
+
+def known(store: Store, **members: object) -> Customer:
+    """A customer on record, as it is read."""
+    store.customers.add(customer(**members), ())
+    return found_customer(store, str(members.get("id", "cus_1")))
+
+
+def found_customer(store: Store, reference: str) -> Customer:
+    found = store.customers.find("org_a", "sandbox", reference)
+    assert found is not None
+    return found
+
+
+def test_a_customer_is_kept_whole_and_found_by_either_id(store: Store) -> None:
+    whole = customer(
+        external_id="crm/1 é#",
+        address=Address("Rue 1", None, "Lyon", None, "69001", "FR"),
+        tax_ids=("FR12345678901",),
+        time_zone="Europe/Paris",
+        metadata={"a": 1.5, "b": [None, True, {"c": 10**39}], "": ""},
+        provider_customer_id="cus_stripe",
+        provider_generation=2,
+        provider_stale=True,
+        methods_since=NOW,
+    )
+    store.customers.add(whole, (event("customer.created"),))
+    assert found_customer(store, "cus_1") == found_customer(store, "crm/1 é#") == whole
+
+
+def test_an_id_is_given_once(store: Store) -> None:
+    known(store, external_id="crm-1")
+    for again in (customer(), customer(id="cus_2", external_id="crm-1")):
+        with pytest.raises(VersionConflictError):
+            store.customers.add(again, ())
+    assert store.customers.find("org_a", "sandbox", "cus_2") is None
+    store.customers.add(customer(organization_id="org_b", external_id="crm-1"), ())
+    store.customers.add(customer(mode="live", external_id="crm-1"), ())
+
+
+def test_a_change_of_what_was_changed_meanwhile_is_refused(store: Store) -> None:
+    before = known(store)
+    after = store.customers.update(before, replace(before, full_name="First"))
+    assert after.version == before.version + 1
+    with pytest.raises(VersionConflictError):
+        store.customers.update(before, replace(before, full_name="Second"))
+    with pytest.raises(VersionConflictError):
+        store.customers.update(customer(id="cus_9"), customer(id="cus_9", full_name="Nobody"))
+    store.payments.add(payment(), None)
+    store.payments.commit(Commit(payment(), customer=customer()))  # a checkout filled it in
+    with pytest.raises(VersionConflictError):
+        store.customers.update(after, replace(after, full_name="Third"))
+    assert found_customer(store, "cus_1").full_name == "First"
+
+
+def test_a_guest_who_was_filled_in_can_be_changed(store: Store) -> None:
+    store.payments.add(payment(), None)
+    store.payments.commit(Commit(payment(), customer=customer()))
+    guest = found_customer(store, "cus_1")
+    after = store.customers.update(guest, replace(guest, external_id="crm-1"))
+    assert found_customer(store, "crm-1") == after
+
+
+def test_an_external_id_moves_with_its_customer_or_stays(store: Store) -> None:
+    first = known(store, external_id="crm-1")
+    known(store, id="cus_2", external_id="crm-2")
+    with pytest.raises(ExternalIdTakenError):
+        store.customers.update(first, replace(first, external_id="crm-2", full_name="X"))
+    assert found_customer(store, "crm-1") == first
+    moved = store.customers.update(first, replace(first, external_id="crm-3"))
+    assert found_customer(store, "crm-3") == moved
+    assert store.customers.find("org_a", "sandbox", "crm-1") is None
+    bare = store.customers.update(moved, replace(moved, external_id=None))
+    assert bare.external_id is None
+    assert store.customers.find("org_a", "sandbox", "crm-3") is None
+    store.customers.add(customer(id="cus_3", external_id="crm-3"), ())
+
+
+def test_customers_are_listed_newest_first_guests_among_them(store: Store) -> None:
+    for number in range(3):
+        made = NOW + timedelta(seconds=number)
+        store.customers.add(customer(id=f"cus_{number}", created_at=made), ())
+    store.payments.add(payment(), None)
+    guest = customer(id="cus_guest", created_at=NOW + timedelta(seconds=1, milliseconds=500))
+    store.payments.commit(Commit(payment(), customer=guest))
+    store.customers.add(customer(id="cus_theirs", organization_id="org_b"), ())
+    first = store.customers.page("org_a", "sandbox", None, 2)
+    assert [found.id for _, found in first] == ["cus_2", "cus_guest"]
+    rest = store.customers.page("org_a", "sandbox", first[-1][0], 5)
+    assert [found.id for _, found in rest] == ["cus_1", "cus_0"]
+
+
+def test_vaulted_methods_are_listed_and_removed_one_by_one(store: Store) -> None:
+    later = NOW + timedelta(days=1)
+    other = replace(CARD, key="fp_2", provider_id="pm_2", last4="4444")
+    store.payments.add(payment(), None)
+    paid = payment()
+    for method, moment in ((CARD, NOW), (other, later), (replace(CARD, provider_id="pm_3"), later)):
+        buyer = customer(updated_at=moment, default_payment_method=method.key)
+        paid = store.payments.commit(Commit(paid, customer=buyer, payment_method=method))
+    found = found_customer(store, "cus_1")
+    newest, oldest = store.customers.payment_methods(found)
+    assert (newest.method, newest.provider_ids) == (other, {"pm_2"})
+    assert (oldest.method.key, oldest.provider_ids) == ("fp_1", {"pm_1", "pm_3"})
+    assert (oldest.vaulted_at, newest.vaulted_at) == (NOW, later)
+    assert (oldest.default, newest.default) == (True, False)
+    assert newest.id != oldest.id
+    after = replace(found, default_payment_method="fp_2")
+    after = store.customers.remove_payment_method(found, after, oldest)
+    assert found_customer(store, "cus_1") == after
+    assert [method.id for method in store.customers.payment_methods(after)] == [newest.id]
+    for before in (found, after):  # changed meanwhile; gone already
+        with pytest.raises(VersionConflictError):
+            store.customers.remove_payment_method(before, after, oldest)
+
+
+def test_what_was_vaulted_with_a_customer_who_is_gone_is_gone(store: Store) -> None:
+    store.payments.add(payment(), None)
+    buyer = customer(default_payment_method="fp_1", provider_customer_id="cus_old")
+    paid = store.payments.commit(Commit(payment(), customer=buyer, payment_method=CARD))
+    found = found_customer(store, "cus_1")
+    hour = timedelta(hours=1)
+    bare = store.customers.update(found, found.without_provider_customer(NOW + hour))
+    assert (bare.default_payment_method, bare.provider_customer_id) == (None, None)
+    assert store.customers.payment_methods(found_customer(store, "cus_1")) == []
+    again = customer(updated_at=NOW + 2 * hour, default_payment_method="fp_1")
+    store.payments.commit(
+        Commit(paid, customer=again, payment_method=replace(CARD, provider_id="pm_9"))
+    )
+    (method,) = store.customers.payment_methods(found_customer(store, "cus_1"))
+    assert method.default is True
+    assert "pm_9" in method.provider_ids
 
 
 # -- what is due
@@ -569,3 +707,59 @@ def test_the_document_is_noted_and_nothing_else_changes(store: Store) -> None:
     store.invoices.add(invoice, 2026, 1, [])
     store.invoices.set_document(invoice, "a/b.pdf")
     assert store.invoices.get(invoice.id) == replace(invoice, document_key="a/b.pdf")
+
+
+LEASE = ChargeLease("org_1", "sandbox", "cus_1", "pay_1", NOW + timedelta(seconds=29))
+
+
+def test_a_customer_is_charged_by_one_payment_at_a_time(store: Store) -> None:
+    store.payments.add(payment(kind="charge"), None, LEASE)
+    second, theirs = payment("pay_2", kind="charge"), replace(LEASE, payment_id="pay_2")
+    with pytest.raises(ChargeInProgressError):
+        store.payments.add(second, None, theirs)
+    assert store.payments.get("pay_2") is None
+    with pytest.raises(ChargeInProgressError):
+        store.payments.hold(theirs, NOW)
+    store.payments.hold(LEASE, NOW)
+    store.payments.let_go(theirs)
+    with pytest.raises(ChargeInProgressError):
+        store.payments.add(second, None, theirs)
+    store.payments.let_go(LEASE)
+    store.payments.add(second, None, theirs)
+
+
+def test_a_lease_on_a_customer_ends_by_itself(store: Store) -> None:
+    store.payments.hold(LEASE, NOW)
+    theirs = replace(LEASE, payment_id="pay_2", until=LEASE.until + timedelta(seconds=29))
+    with pytest.raises(ChargeInProgressError):
+        store.payments.hold(theirs, LEASE.until - timedelta(microseconds=1))
+    store.payments.hold(theirs, LEASE.until)
+    store.payments.let_go(LEASE)
+    with pytest.raises(ChargeInProgressError):
+        store.payments.hold(LEASE, LEASE.until)
+
+
+@pytest.mark.parametrize("change", [{"organization_id": "org_2"}, {"mode": "live"}])
+def test_leases_belong_to_one_organization_and_mode(store: Store, change: dict[str, str]) -> None:
+    store.payments.hold(LEASE, NOW)
+    store.payments.hold(replace(LEASE, payment_id="pay_2", **change), NOW)  # type: ignore[arg-type]
+
+
+def test_a_taken_key_counts_more_than_a_taken_customer(store: Store) -> None:
+    claimed = record()
+    store.payments.add(payment(kind="charge"), claimed, LEASE)
+    with pytest.raises(KeyInUseError) as caught:
+        store.payments.add(
+            payment("pay_2", kind="charge"),
+            replace(claimed, payment_id="pay_2"),
+            replace(LEASE, payment_id="pay_2"),
+        )
+    assert caught.value.record == claimed
+
+
+def test_a_refused_charge_claims_no_key(store: Store) -> None:
+    store.payments.hold(replace(LEASE, payment_id="pay_0"), NOW)
+    claimed = record()
+    with pytest.raises(ChargeInProgressError):
+        store.payments.add(payment(kind="charge"), claimed, LEASE)
+    assert store.idempotency.find(claimed, NOW) is None

@@ -17,8 +17,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, Protocol, TypeVar
 
 from paylink.domain.api_key import ApiKey
-from paylink.domain.customer import Buyer, Customer, PaymentMethod
-from paylink.domain.errors import ProviderRejectedError, ProviderUnavailableError
+from paylink.domain.customer import Buyer, Customer, PaymentMethod, VaultedMethod, vaulted
+from paylink.domain.errors import (
+    ProviderCustomerGoneError,
+    ProviderRejectedError,
+    ProviderUnavailableError,
+)
 from paylink.domain.events import DomainEvent
 from paylink.domain.invoice import Invoice
 from paylink.domain.organization import Address, Mode, Organization, ProviderCredentials
@@ -34,6 +38,7 @@ from paylink.domain.payment import (
 )
 from paylink.ports import (
     Commit,
+    ExternalIdTakenError,
     IdempotencyRecord,
     KeyInUseError,
     SessionNotOpenError,
@@ -63,6 +68,8 @@ class Vaulted:
 
     method: PaymentMethod
     provider_ids: set[str] = field(default_factory=set)
+    first: datetime = START
+    last: datetime = START
 
 
 class Memory:
@@ -237,13 +244,14 @@ class MemoryPayments:
                 default_payment_method=customer.default_payment_method
                 or known.default_payment_method,
             )
+        customer = replace(customer, version=customer.version + 1)
         self._memory.customers[key] = customer
 
     def _vault(self, customer: Customer, method: PaymentMethod) -> None:
         methods = self._memory.methods[customer.organization_id, customer.mode, customer.id]
-        vaulted = methods.setdefault(method.key, Vaulted(method))
-        vaulted.method = method
-        vaulted.provider_ids.add(method.provider_id)
+        kept = methods.setdefault(method.key, Vaulted(method, first=customer.updated_at))
+        kept.method, kept.last = method, customer.updated_at
+        kept.provider_ids.add(method.provider_id)
 
 
 class MemoryIdempotency:
@@ -289,6 +297,8 @@ class MemoryCustomers:
 
     def __init__(self, memory: Memory) -> None:
         self._memory = memory
+        self.interruptions: list[Callable[[], object]] = []
+        """Run once each, in order, before an update: rivals that get in first."""
 
     def find(self, organization_id: str, mode: Mode, reference: str) -> Customer | None:
         with self._memory.lock:
@@ -297,12 +307,67 @@ class MemoryCustomers:
                 customer_id = self._memory.external_ids.get((organization_id, mode, reference))
             return self._memory.customers.get((organization_id, mode, customer_id or ""))
 
+    def add(self, customer: Customer, events: Sequence[DomainEvent]) -> None:
+        with self._memory.lock:
+            ids = self._memory.external_ids
+            whose = owner(customer)
+            taken = customer.external_id is not None and (*whose, customer.external_id) in ids
+            if taken or (*whose, customer.id) in self._memory.customers:
+                raise VersionConflictError
+            self.put(customer)
+            self._memory.events += events
+
+    def update(
+        self, before: Customer, after: Customer, events: Sequence[DomainEvent] = ()
+    ) -> Customer:
+        if self.interruptions:
+            self.interruptions.pop(0)()
+        whose = owner(before)
+        with self._memory.lock:
+            stored = self._memory.customers.get((*whose, before.id))
+            if stored is None or stored.version != before.version:
+                raise VersionConflictError
+            if after.external_id != before.external_id:
+                if (*whose, after.external_id or "") in self._memory.external_ids:
+                    raise ExternalIdTakenError
+                self._memory.external_ids.pop((*whose, before.external_id or ""), None)
+            after = replace(after, version=before.version + 1)
+            self.put(after)
+            self._memory.events += events
+            return after
+
+    def page(
+        self, organization_id: str, mode: Mode, before: str | None, limit: int
+    ) -> Sequence[tuple[str, Customer]]:
+        mine = [c for c in self._memory.customers.values() if owner(c) == (organization_id, mode)]
+        return newest_first(mine, before, limit)
+
+    def payment_methods(self, customer: Customer) -> Sequence[VaultedMethod]:
+        with self._memory.lock:
+            kept = self._memory.methods[*owner(customer), customer.id].values()
+            found = [
+                vaulted(customer, one.method, one.provider_ids, one.first)
+                for one in kept
+                if customer.has_since(one.last)
+            ]
+        return sorted(found, key=lambda method: (method.vaulted_at, method.id), reverse=True)
+
+    def remove_payment_method(
+        self, before: Customer, after: Customer, method: VaultedMethod
+    ) -> Customer:
+        with self._memory.lock:
+            methods = self._memory.methods[*owner(before), before.id]
+            if method.method.key not in methods:
+                raise VersionConflictError
+            after = self.update(before, after)
+            del methods[method.method.key]
+            return after
+
     def put(self, customer: Customer) -> None:
         with self._memory.lock:
-            owner = (customer.organization_id, customer.mode)
-            self._memory.customers[*owner, customer.id] = customer
+            self._memory.customers[*owner(customer), customer.id] = customer
             if customer.external_id is not None:
-                self._memory.external_ids[*owner, customer.external_id] = customer.id
+                self._memory.external_ids[*owner(customer), customer.external_id] = customer.id
 
 
 class MemoryOrganizations:
@@ -470,6 +535,10 @@ class FakeProvider:
         self._answers: dict[str, tuple[Mapping[str, Any], str | None]] = {}
         self._faults: dict[str, list[Fault]] = defaultdict(list)
         self._interruptions: dict[str, list[Callable[[], object]]] = defaultdict(list)
+        self._made_customers: dict[str, str] = {}
+        self.customers: dict[str, Customer] = {}
+        """What is known of each customer, by the provider's own ids."""
+        self.detached: list[str] = []
         self.checkouts: dict[str, Checkout] = {}
         self.calls: list[tuple[str, str]] = []
         self.tax_percent = 20
@@ -586,6 +655,43 @@ class FakeProvider:
             found = (c.id for c in self.checkouts.values() if c.intent_id == intent_id)
             return next(found, None)
 
+    def create_customer(self, customer: Customer) -> str:
+        key = f"{customer.id}:{customer.provider_generation}"
+        fault = self._called("create_customer", key)
+        with self._lock:
+            if fault == "unavailable":
+                raise ProviderUnavailableError()
+            if fault == "stored":
+                raise ProviderUnavailableError(outcome_stored=True)
+            if fault == "rejected":
+                raise ProviderRejectedError("No such tax id.", param="taxDocument")
+            made = self._made_customers.setdefault(key, f"cus_{self._name}_{next(self._count)}")
+            self.customers.setdefault(made, customer)
+        if fault == "timeout":
+            raise ProviderUnavailableError()
+        self._answered_to("create_customer")
+        return made
+
+    def update_customer(self, customer: Customer) -> None:
+        fault = self._called("update_customer", customer.provider_customer_id or "")
+        if fault in {"unavailable", "stored"}:
+            raise ProviderUnavailableError()
+        if fault == "rejected":
+            raise ProviderRejectedError("No such tax id.", param="taxDocument")
+        with self._lock:
+            if customer.provider_customer_id not in self.customers:
+                raise ProviderCustomerGoneError(customer.provider_customer_id or "")
+            self.customers[customer.provider_customer_id] = customer
+        if fault == "timeout":
+            raise ProviderUnavailableError()
+        self._answered_to("update_customer")
+
+    def detach_payment_method(self, provider_id: str) -> None:
+        fault = self._called("detach_payment_method", provider_id, raises=True)
+        assert fault is None
+        self.detached.append(provider_id)
+        self._answered_to("detach_payment_method")
+
     # What the buyer and the bank do.
 
     def pay(self, session_id: str, method: PaymentMethod = CARD, buyer: Buyer = BUYER) -> None:
@@ -678,6 +784,9 @@ class FakeProvider:
     def _answered(self, session: CheckoutSession) -> Checkout:
         """The first answer for a key again, else a new checkout."""
         known = self._answers.get(session.idempotency_key)
+        customer = session.request["customer"]
+        if customer is not None and customer not in self.customers:
+            raise ProviderCustomerGoneError(customer)
         if known is not None:
             request, checkout_id = known
             assert dict(request) == dict(session.request), "a key was used for other parameters"

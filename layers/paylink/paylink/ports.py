@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Protocol
 
 from paylink.domain.api_key import ApiKey
-from paylink.domain.customer import Customer, PaymentMethod
+from paylink.domain.customer import Customer, PaymentMethod, VaultedMethod
 from paylink.domain.events import DomainEvent
 from paylink.domain.invoice import Invoice
 from paylink.domain.organization import Mode, Organization, ProviderCredentials
@@ -123,9 +123,42 @@ class IdempotencyRepository(Protocol):
         """Ends the lease early, so that a retry may run at once with the same payment."""
 
 
+class ExternalIdTakenError(Exception):
+    """Another customer has this external id."""
+
+
 class CustomerRepository(Protocol):
     def find(self, organization_id: str, mode: Mode, reference: str) -> Customer | None:
         """By our id (``cus_…``) or the caller's own."""
+
+    def add(self, customer: Customer, events: Sequence[DomainEvent]) -> None:
+        """Writes a new customer; VersionConflictError if one of its ids is taken."""
+
+    def update(
+        self, before: Customer, after: Customer, events: Sequence[DomainEvent] = ()
+    ) -> Customer:
+        """Writes a change and returns the customer at its new version.
+
+        Raises VersionConflictError if the customer has changed since ``before`` was read, and
+        ExternalIdTakenError if its new external id is somebody else's.
+        """
+
+    def page(
+        self, organization_id: str, mode: Mode, before: str | None, limit: int
+    ) -> Sequence[tuple[str, Customer]]:
+        """Customers older than a position, newest first, with their positions."""
+
+    def payment_methods(self, customer: Customer) -> Sequence[VaultedMethod]:
+        """All that is vaulted for a customer, newest first."""
+
+    def remove_payment_method(
+        self, before: Customer, after: Customer, method: VaultedMethod
+    ) -> Customer:
+        """Writes a customer without a method and returns it at its new version.
+
+        Raises VersionConflictError if the customer has changed since ``before`` was read, as it
+        does whenever a method is vaulted.
+        """
 
 
 class OrganizationRepository(Protocol):
@@ -195,7 +228,10 @@ class PaymentProvider(Protocol):
         """The next checkout of a payment, with exact parameters; nothing is sent yet."""
 
     def create_session(self, session: CheckoutSession) -> CheckoutSession:
-        """Makes a prepared session, or finds the one that was made from the same parameters."""
+        """Makes a prepared session, or finds the one that was made from the same parameters.
+
+        Raises ProviderCustomerGoneError if its customer was deleted at the provider.
+        """
 
     def fetch_checkout(self, session_id: str) -> CheckoutState:
         """How the session and its money stand now."""
@@ -205,6 +241,18 @@ class PaymentProvider(Protocol):
 
     def session_of_payment_intent(self, intent_id: str) -> str | None:
         """The session whose checkout made a payment intent."""
+
+    def create_customer(self, customer: Customer) -> str:
+        """Makes the provider's customer of a generation, once, and returns its id."""
+
+    def update_customer(self, customer: Customer) -> None:
+        """Tells the provider all that it may know of a customer.
+
+        Raises ProviderCustomerGoneError if its customer was deleted there.
+        """
+
+    def detach_payment_method(self, provider_id: str) -> None:
+        """Makes a vaulted method unusable for ever; one that is gone already is fine."""
 
 
 class Providers(Protocol):

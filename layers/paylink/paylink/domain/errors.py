@@ -103,6 +103,10 @@ class CustomerNotFoundError(NotFoundError):
     default_message = "There is no such customer."
 
 
+class PaymentMethodNotFoundError(NotFoundError):
+    default_message = "This customer has no such payment method."
+
+
 class TransactionNotFoundError(NotFoundError):
     code = "transaction_not_found"
     default_message = "There is no such transaction."
@@ -202,6 +206,14 @@ class ProviderRejectedError(PaylinkError):
         details = [{"field": param or "", "message": message}]
         super().__init__(message, param=param, details=details)
         self.provider_code = provider_code
+
+
+class ProviderCustomerGoneError(ProviderRejectedError):
+    """The provider's customer was deleted there: another one has to be made."""
+
+    def __init__(self, provider_customer_id: str) -> None:
+        super().__init__("The payment provider does not know this customer any more.")
+        self.provider_customer_id = provider_customer_id
 
 
 class InvalidWebhookError(PaylinkError):

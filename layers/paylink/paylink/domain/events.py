@@ -19,12 +19,14 @@ PAYMENT_FAILED: Final = "payment.failed"
 PAYMENT_SUCCEEDED: Final = "payment.succeeded"
 PAYMENT_CANCELED: Final = "payment.canceled"
 PAYMENT_RECEIVED_TWICE: Final = "payment.received_twice"
+CUSTOMER_CREATED: Final = "customer.created"
+CUSTOMER_UPDATED: Final = "customer.updated"
 INVOICE_ISSUED: Final = "invoice.issued"
 
 
 @dataclass(frozen=True)
 class DomainEvent:
-    """One fact about one payment or invoice of one organization and mode."""
+    """One fact about one payment, invoice or customer of one organization and mode."""
 
     type: str
     time: datetime

@@ -8,6 +8,8 @@ from typing import Final, Literal
 
 Mode = Literal["live", "sandbox"]
 MODES: tuple[Mode, ...] = ("live", "sandbox")
+Owner = tuple[str, Mode]
+"""Whose something is: an organization's id, and its mode."""
 ORGANIZATION_ID: Final = re.compile(r"org_[0-9A-Za-z]{1,64}", re.ASCII)
 """What can stand in a secret's path and in a webhook's address."""
 

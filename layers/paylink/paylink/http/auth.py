@@ -8,7 +8,7 @@ from cachetools import TTLCache
 
 from paylink.domain.api_key import ApiKey, key_id_of
 from paylink.domain.errors import UnauthorizedError
-from paylink.domain.organization import Mode
+from paylink.domain.organization import Mode, Owner
 from paylink.ports import ApiKeyRepository, Clock
 
 CACHE_SECONDS = 60
@@ -23,6 +23,10 @@ class Caller:
     key_id: str
     permissions: frozenset[str] | None = None
     """None is full access."""
+
+    @property
+    def owner(self) -> Owner:
+        return self.organization_id, self.mode
 
     def may(self, permission: str) -> bool:
         return self.permissions is None or permission in self.permissions

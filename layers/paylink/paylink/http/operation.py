@@ -18,7 +18,8 @@ class Operation:
     """One route. What follows from its method, permission and path isn't repeated here.
 
     ``request`` is the body's model, ``response`` the TypedDict under ``data`` (of each item, if
-    ``listed``), ``query`` the types of the parameters, ``errors`` those of this very operation.
+    ``listed``), ``also`` other statuses with the same answer, ``query`` the parameters' types, and
+    ``errors`` those of this very operation.
     """
 
     summary: str
@@ -26,6 +27,7 @@ class Operation:
     description: str = ""
     request: type | None = None
     status: int = 200
+    also: tuple[int, ...] = ()
     listed: bool = False
     query: Mapping[str, Any] = field(default_factory=dict)
     errors: tuple[type[PaylinkError], ...] = ()

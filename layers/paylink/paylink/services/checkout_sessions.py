@@ -9,9 +9,14 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from paylink.domain.errors import ProviderRejectedError, ProviderUnavailableError
+from paylink.domain.errors import (
+    ProviderCustomerGoneError,
+    ProviderRejectedError,
+    ProviderUnavailableError,
+)
 from paylink.domain.payment import CheckoutSession, Payment
 from paylink.ports import Commit, CustomerRepository, PaymentProvider, PaymentRepository
+from paylink.services.provider_customers import with_provider_customer, without_gone
 
 
 def obtain_session(
@@ -25,7 +30,8 @@ def obtain_session(
     """The payment with a session that exists at the provider, not yet committed.
 
     Commits on the way what must be on record before the provider is asked. A failure that the
-    provider would replay for ever ends this generation, so that the next try asks under a new key.
+    provider would replay for ever ends this generation, so that the next try asks under a new key;
+    so does a customer whom the provider doesn't know any more, and then another one is made.
     Raises VersionConflictError, ProviderUnavailableError, ProviderRejectedError.
     """
     session = payment.current_session
@@ -35,17 +41,46 @@ def obtain_session(
         if now < session.expires_at:
             try:
                 return _with_created(payment, session, payments, provider)
+            except ProviderCustomerGoneError as gone:
+                _forget(payment, gone, customers, now)
             except ProviderRejectedError as error:
                 # Had it been made, it would have been found; now it is too late to make it.
                 if error.param != "expiresAt":
                     raise
         payment = payment.with_session(replace(session, ended=True))
+    payment, session = _prepared(payment, payments, customers, provider, now)
+    try:
+        return _with_created(payment, session, payments, provider)
+    except ProviderCustomerGoneError as gone:
+        _forget(payment, gone, customers, now)
+        payment = payment.with_session(replace(session, ended=True))
+    payment, session = _prepared(payment, payments, customers, provider, now)
+    return _with_created(payment, session, payments, provider)
+
+
+def _prepared(
+    payment: Payment,
+    payments: PaymentRepository,
+    customers: CustomerRepository,
+    provider: PaymentProvider,
+    now: datetime,
+) -> tuple[Payment, CheckoutSession]:
+    """The next session on record, and what it needs at the provider there."""
     customer = None
     if payment.customer_id is not None:
         customer = customers.find(payment.organization_id, payment.mode, payment.customer_id)
+    if customer is not None:
+        customer = with_provider_customer(customer, customers=customers, provider=provider, now=now)
     session = provider.prepare_session(payment, customer, now)
-    payment = payments.commit(Commit(payment.with_session(session)))
-    return _with_created(payment, session, payments, provider)
+    return payments.commit(Commit(payment.with_session(session))), session
+
+
+def _forget(
+    payment: Payment, gone: ProviderCustomerGoneError, customers: CustomerRepository, now: datetime
+) -> None:
+    customer = customers.find(payment.organization_id, payment.mode, payment.customer_id or "")
+    if customer is not None:
+        without_gone(customer, gone.provider_customer_id, customers=customers, now=now)
 
 
 def _with_created(

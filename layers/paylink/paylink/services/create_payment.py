@@ -39,6 +39,7 @@ from paylink.ports import (
 )
 from paylink.services.checkout_sessions import obtain_session
 from paylink.services.idempotency import IdempotentRequest, resume
+from paylink.services.provider_customers import has_provider_customer
 
 SHORTEST_LIFETIME = timedelta(minutes=30)
 LONGEST_LIFETIME = timedelta(days=365)
@@ -177,6 +178,8 @@ def _draft(
         expires_at=link.expires_at or now + lifetime,
     )
     provider = ports.providers.account(organization.id, mode)
+    if customer is not None and not has_provider_customer(customer):
+        return payment  # the provider is asked for the customer first, once the key is claimed
     return payment.with_session(provider.prepare_session(payment, customer, now))
 
 

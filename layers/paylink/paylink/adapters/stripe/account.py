@@ -8,13 +8,25 @@ from typing import TYPE_CHECKING, cast
 import stripe
 
 from paylink.adapters.stripe.checkout import EXPANSIONS, checkout_state, session_parameters
+from paylink.adapters.stripe.customers import (
+    creation_parameters,
+    has_parts_left,
+    is_tax_document,
+    tax_id_of,
+    update_parameters,
+)
 from paylink.adapters.stripe.failures import translated_failures
 from paylink.domain.customer import Customer
-from paylink.domain.errors import ProviderRejectedError
+from paylink.domain.errors import ProviderCustomerGoneError, ProviderRejectedError
 from paylink.domain.payment import CheckoutSession, CheckoutState, Payment
 from paylink.ports import SessionNotOpenError
 
 if TYPE_CHECKING:
+    from stripe.params import (
+        CustomerCreateParams,
+        CustomerTaxIdCreateParams,
+        CustomerUpdateParams,
+    )
     from stripe.params.checkout import SessionCreateParams
 
 # Two calls that both hang, with a retry each, still leave time for our own answer within the
@@ -22,6 +34,8 @@ if TYPE_CHECKING:
 _CONNECT_SECONDS = 3.0
 _READ_SECONDS = 6.0
 _RETRIES = 1
+
+_GONE = "resource_missing"
 
 
 class StripeAccount:
@@ -49,11 +63,16 @@ class StripeAccount:
         )
 
     def create_session(self, session: CheckoutSession) -> CheckoutSession:
-        with translated_failures("checkout.sessions.create"):
-            created = self._stripe.checkout.sessions.create(
-                cast("SessionCreateParams", dict(session.request)),
-                {"idempotency_key": session.idempotency_key},
-            )
+        try:
+            with translated_failures("checkout.sessions.create"):
+                created = self._stripe.checkout.sessions.create(
+                    cast("SessionCreateParams", dict(session.request)),
+                    {"idempotency_key": session.idempotency_key},
+                )
+        except ProviderRejectedError as error:
+            if (error.provider_code, error.param) == (_GONE, "customerId"):
+                raise ProviderCustomerGoneError(session.request["customer"]) from error
+            raise
         return CheckoutSession(
             generation=session.generation,
             idempotency_key=session.idempotency_key,
@@ -79,3 +98,59 @@ class StripeAccount:
         with translated_failures("checkout.sessions.list"):
             found = self._stripe.checkout.sessions.list({"payment_intent": intent_id, "limit": 1})
         return found.data[0].id if found.data else None
+
+    def create_customer(self, customer: Customer) -> str:
+        parameters = creation_parameters(customer, self._deployment_id)
+        key = f"{customer.id}:{customer.provider_generation}"
+        with translated_failures("customers.create"):
+            created = self._stripe.customers.create(
+                cast("CustomerCreateParams", parameters), {"idempotency_key": key}
+            )
+        return created.id
+
+    def update_customer(self, customer: Customer) -> None:
+        customer_id = customer.provider_customer_id or ""
+        try:
+            with translated_failures("customers.update"):
+                wanted = cast("CustomerUpdateParams", update_parameters(customer))
+                known = self._stripe.customers.update(customer_id, wanted)
+                if has_parts_left(known.address, customer):
+                    self._stripe.customers.update(customer_id, {"address": ""})
+                    self._stripe.customers.update(customer_id, wanted)
+            self._set_tax_id(customer_id, customer)
+        except ProviderRejectedError as error:
+            if error.provider_code == _GONE:
+                raise ProviderCustomerGoneError(customer_id) from error
+            raise
+
+    def _set_tax_id(self, customer_id: str, customer: Customer) -> None:
+        """Adds before it removes, so that none is ever missing."""
+        with translated_failures("customers.tax_ids"):
+            tax_ids = self._stripe.customers.tax_ids
+            known = tax_ids.list(customer_id, {"limit": 100}).data
+            # A number that the buyer entered at checkout has a type that we may not know.
+            same = [is_tax_document(found.value, customer) for found in known]
+            wanted = tax_id_of(customer)
+            if wanted is not None and not any(same):
+                tax_ids.create(customer_id, cast("CustomerTaxIdCreateParams", wanted))
+            for found, stays in zip(known, same, strict=True):
+                if not stays:
+                    tax_ids.delete(customer_id, found.id)
+
+    def detach_payment_method(self, provider_id: str) -> None:
+        try:
+            with translated_failures("payment_methods.detach"):
+                self._stripe.payment_methods.detach(provider_id)
+        except ProviderRejectedError:
+            # Stripe says in words only that it was detached before, so look.
+            if self._attached(provider_id):
+                raise
+
+    def _attached(self, provider_id: str) -> bool:
+        try:
+            with translated_failures("payment_methods.retrieve"):
+                return self._stripe.payment_methods.retrieve(provider_id).customer is not None
+        except ProviderRejectedError as error:
+            if error.provider_code == _GONE:
+                return False
+            raise

@@ -20,8 +20,16 @@ _FIELD_OF_PARAMETER = {
     "success_url": "successUrl",
     "customer": "customerId",
     "expires_at": "expiresAt",
+    "email": "email",
+    "name": "fullName",
+    "address[country]": "address.country",
 }
-_FIELD_OF_CODE = {"amount_too_small": "amount", "amount_too_large": "amount"}
+_FIELD_OF_CODE = {
+    "amount_too_small": "amount",
+    "amount_too_large": "amount",
+    "email_invalid": "email",
+    "tax_id_invalid": "taxDocument",
+}
 
 
 @contextmanager
