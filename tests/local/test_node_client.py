@@ -185,6 +185,61 @@ def test_a_link_is_canceled_once_and_a_paid_one_never(client: Client, stack: Sta
     assert (refused.value.status, refused.value.code) == (409, "payment_not_cancelable")
 
 
+def test_a_customer_has_two_ids(client: Client) -> None:
+    own = own_id()
+    wanted = {
+        "id": own,
+        "email": "anna@example.com",
+        "fullName": "Anna Example",
+        "timezone": "Europe/Berlin",
+        "address": {
+            "line1": "Lindenstraße 12",
+            "city": "Berlin",
+            "postalCode": "10969",
+            "country": "DE",
+        },
+        "metadata": {"tier": "gold"},
+    }
+    made = client.call("customers.create", wanted)["data"]
+    assert made["id"].startswith("cus_")
+    told = ("email", "fullName", "timezone", "metadata")
+    assert [made[name] for name in told] == [wanted[name] for name in told]
+    assert (made["object"], made["externalId"], made["livemode"]) == ("customer", own, False)
+    assert client.call("customers.create", wanted)["data"]["id"] == made["id"]
+    updated = client.call("customers.update", {"id": own, "fullName": "Anna Sample"})["data"]
+    assert (updated["id"], updated["fullName"]) == (made["id"], "Anna Sample")
+    for known in (own, made["id"]):
+        assert client.call("customers.get", {"id": known})["data"] == updated
+    assert client.call("customers.list", {"externalId": own})["data"] == [updated]
+    other = client.call("customers.create", {"email": "ben@example.com"})["data"]
+    assert client.call("customers.list", {"limit": 2})["data"] == [other, updated]
+    with pytest.raises(CallError) as taken:
+        client.call("customers.update", {"id": other["id"], "externalId": own})
+    assert (taken.value.status, taken.value.code) == (409, "duplicate")
+    with pytest.raises(CallError) as missing:
+        client.call("customers.get", {"id": "cus_unknown"})
+    assert (missing.value.status, missing.value.code) == (404, "customer_not_found")
+
+
+def test_lists_of_one_customers_payments(client: Client) -> None:
+    own = own_id()
+    client.call("customers.create", {"email": "anna@example.com", "externalId": own})
+    wanted = {"amount": 100, "currency": "usd", "description": "One of many"}
+    made = []
+    for _ in range(5):
+        made.append(client.call("payments.create", {**wanted, "customerId": own})["data"])
+        client.call("payments.create", wanted)
+    listed: list[dict[str, Any]] = []
+    page: dict[str, Any] = {"hasMore": True, "nextCursor": None}
+    while page["hasMore"]:
+        query = {"customerId": own, "limit": 2, "cursor": page["nextCursor"]}
+        page = client.call("payments.list", query)
+        assert len(page["data"]) <= 2
+        listed += page["data"]
+    assert page["nextCursor"] is None
+    assert listed == made[::-1]
+
+
 def test_an_api_key_works_until_it_is_deleted(client: Client) -> None:
     created = client.call("apiKeys.create", {"name": "For a day", "expiresInDays": 1})["data"]
     assert created["apiKey"].startswith(created["prefix"])

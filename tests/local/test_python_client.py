@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from commet import AsyncCommet, Commet, CommetAPIError, CommetValidationError
+from commet.types import Timezone
 from playwright.sync_api import Page
 
 from tests.local.checkout import PAID, expect_receipt, pay
@@ -137,6 +138,71 @@ def test_a_link_is_canceled_once_and_a_paid_one_never(client: Commet, stack: Sta
         client.payments.cancel(paid.id)
     assert (refused.value.status_code, refused.value.code) == (409, "payment_not_cancelable")
     assert refused.value.type == "conflict_error"
+
+
+def test_a_customer_has_two_ids(client: Commet) -> None:
+    own = own_id()
+    address: Any = {
+        "line1": "Lindenstraße 12",
+        "city": "Berlin",
+        "postal_code": "10969",
+        "country": "DE",
+    }
+    made = client.customers.create(
+        email="anna@example.com",
+        id=own,
+        full_name="Anna Example",
+        timezone=Timezone.EUROPE_BERLIN,
+        address=address,
+        metadata={"tier": "gold"},
+    ).data
+    assert made is not None
+    assert made.id.startswith("cus_")
+    assert (made.object, made.external_id, made.email) == ("customer", own, "anna@example.com")
+    assert (made.full_name, made.timezone) == ("Anna Example", "Europe/Berlin")
+    assert (made.metadata, made.livemode) == ({"tier": "gold"}, False)
+    again = client.customers.create(email="anna@example.com", id=own).data
+    assert again is not None
+    assert again.id == made.id
+    updated = client.customers.update(own, full_name="Anna Sample").data
+    assert updated is not None
+    assert (updated.id, updated.full_name, updated.email) == (made.id, "Anna Sample", made.email)
+    assert client.customers.get(own).data == client.customers.get(made.id).data == updated
+    assert client.customers.list(external_id=own).data == [updated]
+    other = client.customers.create(email="ben@example.com").data
+    assert other is not None
+    assert client.customers.list(limit=2).data == [other, updated]
+    with pytest.raises(CommetAPIError) as taken:
+        client.customers.update(other.id, external_id=own)
+    assert (taken.value.status_code, taken.value.code) == (409, "duplicate")
+    with pytest.raises(CommetAPIError) as missing:
+        client.customers.get("cus_unknown")
+    assert (missing.value.status_code, missing.value.code) == (404, "customer_not_found")
+    with pytest.raises(CommetValidationError) as invalid:
+        client.customers.create(email="no address")
+    assert set(invalid.value.validation_errors) == {"email"}
+
+
+def test_lists_of_one_customers_payments(client: Commet) -> None:
+    own = own_id()
+    client.customers.create(email="anna@example.com", external_id=own)
+    wanted: dict[str, Any] = {"currency": "usd", "description": "One of many"}
+    made = []
+    for i in range(5):
+        made.append(client.payments.create(amount=100 + i, customer_id=own, **wanted).data)
+        client.payments.create(amount=900, **wanted)
+    listed, page = [], client.payments.list(customer_id=own, limit=2)
+    listed += page.data or []
+    while page.has_more:
+        page = client.payments.list(customer_id=own, limit=2, cursor=page.next_cursor)
+        assert len(page.data or []) <= 2
+        listed += page.data or []
+    assert page.next_cursor is None
+    assert listed == made[::-1]
+    assert {payment.customer_id for payment in listed} == {own}
+    with pytest.raises(CommetValidationError) as elsewhere:
+        client.payments.list(cursor=client.payments.list(customer_id=own, limit=2).next_cursor)
+    assert set(elsewhere.value.validation_errors) == {"cursor"}
 
 
 def test_an_api_key_works_until_it_is_deleted(client: Commet) -> None:
