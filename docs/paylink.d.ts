@@ -14,6 +14,28 @@ export interface Page<T> {
   nextCursor: string | null;
 }
 
+/** A postal address. */
+export interface Address {
+  line1: string | null;
+  line2: string | null;
+  city: string | null;
+  state: string | null;
+  postalCode: string | null;
+  /** ISO 3166, two letters. */
+  country: string | null;
+}
+
+/** A postal address, always given as a whole. */
+export interface AddressFields {
+  line1?: string | null;
+  line2?: string | null;
+  city?: string | null;
+  state?: string | null;
+  postalCode?: string | null;
+  /** ISO 3166, two letters. */
+  country: string;
+}
+
 /** Why a request failed. */
 export interface ApiError {
   type: "authentication_error" | "billing_error" | "conflict_error" | "internal_error" | "not_found_error" | "rate_limit_error" | "validation_error";
@@ -54,6 +76,21 @@ export interface CreateApiKey {
   permissions?: Record<string, ("read" | "write")[]> | null;
 }
 
+export interface CreateCustomer {
+  email: string;
+  /** The same as `externalId`. */
+  id?: string | null;
+  /** Your own id of the customer; it stands for the customer in every route. */
+  externalId?: string | null;
+  fullName?: string | null;
+  /** The number under which the customer is registered for tax: a VAT id, an EIN. Together with the address it decides what tax is due. */
+  taxDocument?: string | null;
+  timezone?: string | null;
+  address?: AddressFields | null;
+  /** Yours to use; any JSON object. */
+  metadata?: Record<string, unknown> | null;
+}
+
 export interface CreatePayment {
   /** Minor units of the currency (cents, for most), before tax. Each currency has a smallest and a largest amount, which the answer names. */
   amount: number;
@@ -91,6 +128,28 @@ export interface CreatedApiKey {
 }
 
 export type Currency = "aed" | "afn" | "all" | "amd" | "ang" | "aoa" | "ars" | "aud" | "awg" | "azn" | "bam" | "bbd" | "bdt" | "bgn" | "bhd" | "bif" | "bmd" | "bnd" | "bob" | "brl" | "bsd" | "bwp" | "byn" | "bzd" | "cad" | "cdf" | "chf" | "clp" | "cny" | "cop" | "crc" | "cve" | "czk" | "djf" | "dkk" | "dop" | "dzd" | "egp" | "etb" | "eur" | "fjd" | "fkp" | "gbp" | "gel" | "gip" | "gmd" | "gnf" | "gtq" | "gyd" | "hkd" | "hnl" | "htg" | "huf" | "idr" | "ils" | "inr" | "isk" | "jmd" | "jod" | "jpy" | "kes" | "kgs" | "khr" | "kmf" | "krw" | "kwd" | "kyd" | "kzt" | "lak" | "lbp" | "lkr" | "lrd" | "lsl" | "mad" | "mdl" | "mga" | "mkd" | "mmk" | "mnt" | "mop" | "mur" | "mvr" | "mwk" | "mxn" | "myr" | "mzn" | "nad" | "ngn" | "nio" | "nok" | "npr" | "nzd" | "omr" | "pab" | "pen" | "pgk" | "php" | "pkr" | "pln" | "pyg" | "qar" | "ron" | "rsd" | "rub" | "rwf" | "sar" | "sbd" | "scr" | "sek" | "sgd" | "shp" | "sle" | "sos" | "srd" | "std" | "szl" | "thb" | "tjs" | "tnd" | "top" | "try" | "ttd" | "twd" | "tzs" | "uah" | "ugx" | "usd" | "uyu" | "uzs" | "vnd" | "vuv" | "wst" | "xaf" | "xcd" | "xcg" | "xof" | "xpf" | "yer" | "zar" | "zmw";
+
+/** Somebody who pays you. */
+export interface Customer {
+  object: "customer";
+  /** Ours. */
+  id: string;
+  livemode: boolean;
+  /** Yours. */
+  externalId: string | null;
+  /** Null only for a guest who paid without telling one. */
+  email: string | null;
+  fullName: string | null;
+  /** As you gave it, or else as the buyer did at checkout. */
+  taxDocument: string | null;
+  /** Always null. */
+  documentType: null;
+  timezone: string | null;
+  address: Address | null;
+  metadata: Record<string, unknown> | null;
+  createdAt: string | null;
+  updatedAt: string | null;
+}
 
 /** What is left of a key. */
 export interface DeletedApiKey {
@@ -151,6 +210,45 @@ export interface Payment {
   updatedAt: string;
 }
 
+/** A card or bank account that charges can use; its number is at the provider only. */
+export interface PaymentMethod {
+  object: "payment_method";
+  /** Ours, `pm_…`; the same card keeps it. */
+  id: string;
+  livemode: boolean;
+  /** `card`, `sepa_debit` and so on. */
+  type: string;
+  brand: string | null;
+  last4: string | null;
+  expMonth: number | null;
+  expYear: number | null;
+  /** Whether charges use it. */
+  default: boolean;
+}
+
+/** What is left of a payment method. */
+export interface RemovedPaymentMethod {
+  object: "payment_method";
+  id: string;
+  livemode: boolean;
+  deleted: true;
+}
+
+export interface UpdateCustomer {
+  /** Can't be cleared. */
+  email?: string;
+  /** Your own id of the customer; it stands for the customer in every route. */
+  externalId?: string | null;
+  fullName?: string | null;
+  /** The number under which the customer is registered for tax: a VAT id, an EIN. Together with the address it decides what tax is due. */
+  taxDocument?: string | null;
+  timezone?: string | null;
+  /** Replaces all of the old one. */
+  address?: AddressFields | null;
+  /** Replaces all of the old one. */
+  metadata?: Record<string, unknown> | null;
+}
+
 /** Every operation, by its id. */
 export interface Operations {
   /** List API keys `GET /api-keys` */
@@ -174,6 +272,67 @@ export interface Operations {
       apiKeyId: string;
     };
     response: Success<DeletedApiKey>;
+  };
+  /** List customers `GET /customers` */
+  listCustomers: {
+    query: {
+      /** Your own id of the customer. */
+      externalId?: string;
+      /** How many to answer at most. */
+      limit?: number;
+      /** `nextCursor` of the page before, with the same filters. */
+      cursor?: string;
+    };
+    response: Page<Customer>;
+  };
+  /** Make a customer `POST /customers` */
+  createCustomer: {
+    body: CreateCustomer;
+    response: Success<Customer>;
+  };
+  /** Get a customer `GET /customers/{customerId}` */
+  getCustomer: {
+    path: {
+      customerId: string;
+    };
+    response: Success<Customer>;
+  };
+  /** Change a customer `PATCH /customers/{customerId}` */
+  updateCustomer: {
+    path: {
+      customerId: string;
+    };
+    body: UpdateCustomer;
+    response: Success<Customer>;
+  };
+  /** Change a customer `PUT /customers/{customerId}` */
+  updateCustomerByPut: {
+    path: {
+      customerId: string;
+    };
+    body: UpdateCustomer;
+    response: Success<Customer>;
+  };
+  /** List a customer's payment methods `GET /customers/{customerId}/payment-methods` */
+  listMethods: {
+    path: {
+      customerId: string;
+    };
+    query: {
+      /** How many to answer at most. */
+      limit?: number;
+      /** `nextCursor` of the page before, with the same filters. */
+      cursor?: string;
+    };
+    response: Page<PaymentMethod>;
+  };
+  /** Remove a payment method `DELETE /customers/{customerId}/payment-methods/{paymentMethodId}` */
+  removeMethod: {
+    path: {
+      customerId: string;
+      paymentMethodId: string;
+    };
+    response: Success<RemovedPaymentMethod>;
   };
   /** List payments `GET /payments` */
   listPayments: {

@@ -117,7 +117,7 @@ def main() -> None:
     proxy = Proxy(arguments.target)
     app = web.Application(client_max_size=BODY_LIMIT)
     app.cleanup_ctx.append(proxy.session)
-    app.router.add_route("*", "/{path:.*}", proxy.handle)
+    app.router.add_route("*", "/{path:(?s:.*)}", proxy.handle)
     web.run_app(
         app, host="127.0.0.1", port=arguments.port, print=None, access_log=None, shutdown_timeout=1
     )

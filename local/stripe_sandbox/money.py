@@ -21,7 +21,7 @@ _TWO_DECIMAL = frozenset(
     "htg huf idr ils inr isk jmd kes kgs khr kyd kzt lak lbp lkr lrd lsl mad mdl mkd mmk mnt mop "
     "mur mvr mwk mxn myr mzn nad ngn nio nok npr nzd pab pen pgk php pkr pln qar ron rsd rub sar "
     "sbd scr sek sgd shp sle sos srd std szl thb tjs top try ttd twd tzs uah ugx usd uyu uzs wst "
-    "xcd yer zar zmw".split()
+    "xcd xcg yer zar zmw".split()
 )
 SUPPORTED = _ZERO_DECIMAL | _TWO_DECIMAL | _THREE_DECIMAL
 

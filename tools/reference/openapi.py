@@ -48,6 +48,7 @@ _ALWAYS = (
     errors.RateLimitedError,
     PaylinkError,
 )
+_SHARED = (*_ALWAYS, errors.StateConflictError)
 
 
 def document() -> dict[str, Any]:
@@ -84,6 +85,7 @@ def document() -> dict[str, Any]:
             },
             "headers": HEADERS,
             "parameters": PARAMETERS,
+            "responses": {_name(kind): _failure(kind.status, [kind], False) for kind in _SHARED},
             "schemas": dict(sorted(schemas.named.items())),
         },
         "x-errors": _guide(),
@@ -147,7 +149,7 @@ PARAMETERS: dict[str, Any] = {
         "name": "cursor",
         "in": "query",
         "description": "`nextCursor` of the page before, with the same filters.",
-        "schema": {"type": "string", "minLength": 1},
+        "schema": {"type": "string"},
     },
 }
 
@@ -204,8 +206,9 @@ def _responses(route: DescribedRoute, schemas: Schemas) -> dict[str, Any]:
     item: Schema = schemas.of(doc.response) if doc.response is not dict else {"type": "object"}
     envelope = _page(item) if doc.listed else _success(item)
     writing = route.method in _WRITING
+    statuses = sorted(map(str, (doc.status, *doc.also))) if doc.response is not dict else ["2XX"]
     responses: dict[str, Any] = {
-        str(doc.status) if doc.response is not dict else "2XX": {
+        status: {
             "description": "A page of the list, newest first." if doc.listed else doc.summary,
             "headers": _headers("idempotent-replayed" if writing else None),
             "content": {
@@ -215,13 +218,19 @@ def _responses(route: DescribedRoute, schemas: Schemas) -> dict[str, Any]:
                 }
             },
         }
+        for status in statuses
     }
     by_status: dict[int, list[type[PaylinkError]]] = defaultdict(list)
     for kind in _failures(route):
         if kind.code not in {other.code for other in by_status[kind.status]}:
             by_status[kind.status].append(kind)
     for status, kinds in sorted(by_status.items()):
-        responses[str(status)] = _failure(status, kinds, writing)
+        shared = len(kinds) == 1 and kinds[0] in _SHARED
+        responses[str(status)] = (
+            {"$ref": f"#/components/responses/{_name(kinds[0])}"}
+            if shared
+            else _failure(status, kinds, writing)
+        )
     return responses
 
 
@@ -235,7 +244,13 @@ def _failures(route: DescribedRoute) -> Iterable[type[PaylinkError]]:
     if route.method in _WRITING:
         yield errors.IdempotencyKeyMismatchError
         yield errors.IdempotencyInProgressError
+    if route.method != "GET":
+        yield errors.StateConflictError
     yield from _ALWAYS
+
+
+def _name(kind: type[PaylinkError]) -> str:
+    return "InternalError" if kind is PaylinkError else kind.__name__.removesuffix("Error")
 
 
 def _failure(status: int, kinds: list[type[PaylinkError]], writing: bool) -> dict[str, Any]:

@@ -87,7 +87,8 @@ def _operation(
             "example": _json(content["example"]),
         }
     answers, failures = [], []
-    for status, response in operation["responses"].items():
+    for status, given in operation["responses"].items():
+        response = _resolved(document, given)
         content = response["content"]["application/json"]
         if status.startswith("2"):
             answers.append(
@@ -115,11 +116,11 @@ def _operation(
     }
 
 
-def _resolved(document: dict[str, Any], parameter: dict[str, Any]) -> dict[str, Any]:
-    if "$ref" not in parameter:
-        return parameter
-    name = parameter["$ref"].rsplit("/", 1)[1]
-    shared: dict[str, Any] = document["components"]["parameters"][name]
+def _resolved(document: dict[str, Any], part: dict[str, Any]) -> dict[str, Any]:
+    if "$ref" not in part:
+        return part
+    _, _, kind, name = part["$ref"].split("/")
+    shared: dict[str, Any] = document["components"][kind][name]
     return shared
 
 

@@ -26,7 +26,7 @@ def list_payments(
             customers.find(request.organization_id, request.mode, customer) if customer else None
         )
         if found is None:
-            return Page((), None)
+            return list_items(request, lambda _before, _limit: (), credentials)
         owner = found.id
     return list_items(
         request,

@@ -110,7 +110,6 @@ class CreatePayment(BaseModel):
             max_length=40,
             description="When the link ends: 30 minutes to a year from now, ISO 8601 with a zone. "
             "Left out, after the deployment's usual number of days.",
-            examples=["2027-01-31T18:00:00Z"],
             json_schema_extra={"format": "date-time"},
         ),
     ] = None
