@@ -294,6 +294,24 @@ class World:
     def payment(self, payment_id: str, seller: Seller | None = None) -> dict[str, Any]:
         return self.get_payment(payment_id, seller).data
 
+    def charge(
+        self,
+        customer: str,
+        body: dict[str, Any] | None = None,
+        *,
+        seller: Seller | None = None,
+        key: str | None = None,
+        seconds: float | None = None,
+    ) -> Answer:
+        """``POST /payments/charge``: EUR 15.00 unless the body says otherwise."""
+        sample = json.loads(sample_event("charge_payment")["body"])
+        text = json.dumps({**sample, "customerId": customer, **(body or {})})
+        sent = {"x-api-key": (seller or self.seller).api_key}
+        if key is not None:
+            sent["idempotency-key"] = key
+        event = http_event("charge_payment", body=text, headers=sent)
+        return self.http("charge_payment", event, seconds)
+
     def cancel(
         self,
         payment_id: str,

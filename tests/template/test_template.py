@@ -194,6 +194,7 @@ def test_only_functions_that_need_secrets_may_read_them() -> None:
     readers = {name for name, s in statements() if "ssm:GetParameter" in as_list(s["Action"])}
     assert readers == {
         "CreatePayment",
+        "ChargePayment",
         "Payments",
         "Customers",
         "PaymentMethods",

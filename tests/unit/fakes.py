@@ -19,6 +19,7 @@ from typing import Any, Literal, Protocol, TypeVar
 from paylink.domain.api_key import ApiKey
 from paylink.domain.customer import Buyer, Customer, PaymentMethod, VaultedMethod, vaulted
 from paylink.domain.errors import (
+    ChargeInProgressError,
     ProviderCustomerGoneError,
     ProviderRejectedError,
     ProviderUnavailableError,
@@ -37,6 +38,7 @@ from paylink.domain.payment import (
     Transaction,
 )
 from paylink.ports import (
+    ChargeLease,
     Commit,
     ExternalIdTakenError,
     IdempotencyRecord,
@@ -44,6 +46,7 @@ from paylink.ports import (
     SessionNotOpenError,
     VersionConflictError,
 )
+from tests.unit.fake_charges import FakeCharges
 
 START = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 
@@ -88,6 +91,7 @@ class Memory:
         self.api_keys: dict[str, ApiKey] = {}
         self.invoices: dict[str, Invoice] = {}
         self.numbers: dict[tuple[str, str, int], int] = {}
+        self.leases: dict[tuple[str, str, str], ChargeLease] = {}
         self.events: list[DomainEvent] = []
         """Every event that was written, in the order of the writes."""
 
@@ -97,6 +101,10 @@ class Memory:
 
 def _record_key(record: IdempotencyRecord) -> tuple[str, str, str]:
     return record.organization_id, record.mode, record.key
+
+
+def _leased(lease: ChargeLease) -> tuple[str, str, str]:
+    return lease.organization_id, lease.mode, lease.customer_id
 
 
 def _still_good(record: IdempotencyRecord | None, now: datetime) -> bool:
@@ -141,13 +149,17 @@ class MemoryPayments:
         self.interruptions: list[Callable[[Commit], None]] = []
         """Run once each, in order, before a commit: rivals that get in first, or crashes."""
 
-    def add(self, payment: Payment, record: IdempotencyRecord | None) -> None:
+    def add(
+        self, payment: Payment, record: IdempotencyRecord | None, lease: ChargeLease | None = None
+    ) -> None:
         memory = self._memory
         with memory.lock:
             if record is not None:
                 found = memory.records.get(_record_key(record))
                 if found is not None and _still_good(found, payment.created_at):
                     raise KeyInUseError(found)
+            if lease is not None:
+                self.hold(lease, payment.created_at)
             assert payment.id not in memory.payments
             memory.payments[payment.id] = payment
             if record is not None:
@@ -181,6 +193,19 @@ class MemoryPayments:
                     raise VersionConflictError
                 del memory.records[_record_key(record)]
             del memory.payments[payment.id]
+
+    def hold(self, lease: ChargeLease, now: datetime) -> None:
+        with self._memory.lock:
+            held = self._memory.leases.get(_leased(lease))
+            if held is not None and held.until > now and held.payment_id != lease.payment_id:
+                raise ChargeInProgressError()
+            self._memory.leases[_leased(lease)] = lease
+
+    def let_go(self, lease: ChargeLease) -> None:
+        with self._memory.lock:
+            held = self._memory.leases.get(_leased(lease))
+            if held is not None and held.payment_id == lease.payment_id:
+                del self._memory.leases[_leased(lease)]
 
     def get(self, payment_id: str) -> Payment | None:
         with self._memory.lock:
@@ -497,7 +522,7 @@ CARD = PaymentMethod("fp_4242", "pm_card", "card", "visa", "4242", 12, 2034, reu
 DEBIT = PaymentMethod("fp_debit", "pm_debit", "sepa_debit", None, "3000", reusable=True)
 BUYER = Buyer("buyer@example.com", "Bea Buyer", Address("Rue 1", None, "Lyon", None, "69001", "FR"))
 
-Fault = Literal["unavailable", "stored", "timeout", "rejected"]
+Fault = Literal["unavailable", "stored", "timeout", "rejected", "done_but_stored"]
 _SHORTEST, _LONGEST = timedelta(minutes=30), timedelta(hours=24)
 
 
@@ -520,14 +545,16 @@ class Checkout:
     attempt: Attempt | None = None
     intent_id: str | None = None
     method: PaymentMethod | None = None
+    customer: str | None = None
     paid_at: datetime | None = None
     buyer: Buyer = field(default_factory=Buyer)
 
 
-class FakeProvider:
+class FakeProvider(FakeCharges):
     """Fulfils `paylink.ports.PaymentProvider`, and plays the buyer at the hosted checkout."""
 
     def __init__(self, clock: Callable[[], datetime], name: str = "acct") -> None:
+        super().__init__()
         self._clock = clock
         self._name = name
         self._lock = threading.RLock()
@@ -803,6 +830,7 @@ class FakeProvider:
             amount=request["amount"],
             currency=request["currency"],
             expires_at=end,
+            customer=customer,
         )
         self.checkouts[checkout.id] = checkout
         self._answers[session.idempotency_key] = (request, checkout.id)

@@ -19,9 +19,11 @@ from paylink.domain import events
 from paylink.domain.errors import PaylinkError
 from paylink.domain.payment import TRANSITIONS, Payment, Status
 from paylink.ports import Commit
-from tests.unit.world import World, a_request, event_of, link_of
+from tests.unit.fake_charges import Bank
+from tests.unit.world import World, a_request, charge_of, event_of, link_of
 
 PICK = st.integers(0, 10**6)
+BANKS: list[Bank] = ["pays", "declines", "asks", "waits", "unfinished"]
 
 
 class CrashError(Exception):
@@ -33,6 +35,7 @@ class Payments(RuleBasedStateMachine):
         super().__init__()
         self.world = World()
         self.requests: list[tuple[str, int, int | None]] = []
+        self.charges: list[tuple[str, int, str]] = []
         self.news: list[tuple[str, str, str]] = []
         """Payment, session and id of each event that is still under way."""
         self.succeeded: dict[str, Payment] = {}
@@ -42,6 +45,7 @@ class Payments(RuleBasedStateMachine):
 
     @initialize(amount=st.integers(50, 10**6))
     def first_link(self, amount: int) -> None:
+        self.world.vaulted_customer()
         self.create(amount, None)
 
     @precondition(lambda self: len(self.requests) < 4)
@@ -74,11 +78,28 @@ class Payments(RuleBasedStateMachine):
             assert self.world.cancel(payment.id).status == "canceled"
             assert self.world.provider.live(payment.id) == []
 
+    @precondition(lambda self: self.vaulted() and len(self.charges) < 4)
+    @rule(amount=st.integers(50, 10**6), pick=PICK, bank=st.sampled_from(BANKS))
+    def charge(self, amount: int, pick: int, bank: Bank) -> None:
+        customers = self.vaulted()
+        self.charges.append((f"C{len(self.charges)}", amount, customers[pick % len(customers)]))
+        self.charge_again(len(self.charges) - 1, bank)
+
+    @precondition(lambda self: self.charges)
+    @rule(pick=PICK, bank=st.sampled_from(BANKS))
+    def charge_again(self, pick: int, bank: Bank) -> None:
+        key, amount, customer = self.charges[pick % len(self.charges)]
+        request = a_request(key, f"{amount}", operation="POST /payments/charge")
+        self.world.provider.bank = bank
+        with suppress(PaylinkError, CrashError):
+            self.world.charge(charge_of(customer, amount), request)
+
     @precondition(lambda self: self.world.memory.payments)
     @rule(pick=PICK)
     def sweep_at_the_end(self, pick: int) -> None:
         end = self.a_payment(pick).expires_at
-        assert end is not None
+        if end is None:
+            return
         self.world.clock.now = max(self.world.clock.now, end)
         self.world.sweep()
 
@@ -128,7 +149,22 @@ class Payments(RuleBasedStateMachine):
             getattr(self.world.provider, what)(session_id)
             self.happened(payment_id, session_id)
 
+    @precondition(lambda self: self.world.provider.intents)
+    @rule(pick=PICK, what=st.sampled_from(["settle_charge", "bounce_charge"]))
+    def bank_answers_a_charge(self, pick: int, what: str) -> None:
+        intents = self.world.provider.intents
+        waiting = [name for name, i in intents.items() if i.state.outcome == "processing"]
+        if waiting:
+            getattr(self.world.provider, what)(waiting[pick % len(waiting)])
+
     # The provider's news.
+
+    @precondition(lambda self: self.world.provider.intents)
+    @rule(pick=PICK)
+    def hear_of_a_charge(self, pick: int) -> None:
+        intents = list(self.world.provider.intents)
+        with suppress(PaylinkError, CrashError):
+            self.hear_charge(intents[pick % len(intents)])
 
     @precondition(lambda self: self.news)
     @rule(pick=PICK, again=st.booleans())
@@ -144,8 +180,13 @@ class Payments(RuleBasedStateMachine):
     # What goes wrong.
 
     @rule(
-        operation=st.sampled_from(["create_session", "expire_session", "fetch_checkout"]),
-        fault=st.sampled_from(["unavailable", "timeout", "stored"]),
+        operation=st.sampled_from(
+            [
+                *("create_session", "expire_session", "fetch_checkout"),
+                *("calculate_tax", "create_charge", "find_charge", "fetch_charge", "cancel_charge"),
+            ]
+        ),
+        fault=st.sampled_from(["unavailable", "timeout", "stored", "done_but_stored"]),
     )
     def provider_fails(self, operation: str, fault: str) -> None:
         self.world.provider.fail(operation, fault)  # type: ignore[arg-type]
@@ -277,6 +318,15 @@ class Payments(RuleBasedStateMachine):
             assert len(paid) <= 1
 
     @invariant()
+    def a_charge_takes_money_once_and_a_finished_one_leaves_nothing_open(self) -> None:
+        provider = self.world.provider
+        for payment in self.charged():
+            mine = [i.state for i in provider.intents.values() if i.state.payment_id == payment.id]
+            assert sum(state.outcome in {"paid", "processing"} for state in mine) <= 1
+            if payment.status in {"failed", "succeeded"}:
+                assert all(state.status != "open" for state in mine)
+
+    @invariant()
     def a_request_makes_one_payment(self) -> None:
         living = Counter(r.payment_id for r in self.world.memory.records.values())
         assert all(count == 1 for count in living.values())
@@ -287,14 +337,19 @@ class Payments(RuleBasedStateMachine):
         world.payments.interruptions.clear()
         world.provider.forget_failures()
         for payment in list(world.memory.payments.values()):
-            for session in payment.sessions:
-                if session.id is not None:
-                    world.hear(payment.id, session.id)
-            paid = world.provider.taken(payment.id)
+            if payment.kind == "charge":
+                self.finish_charge(payment)
+            else:
+                for session in payment.sessions:
+                    if session.id is not None:
+                        world.hear(payment.id, session.id)
+            paid = world.provider.taken(payment.id) + world.provider.charged(payment.id)
             payment = world.payment(payment.id)  # noqa: PLW2901
             assert (payment.status == "succeeded") == (paid > 0)
             checkouts = world.provider.checkouts.values()
             mine = {c.outcome for c in checkouts if c.payment_id == payment.id}
+            intents = world.provider.intents.values()
+            mine |= {i.state.outcome for i in intents if i.state.payment_id == payment.id}
             assert paid or (payment.status == "processing") == ("processing" in mine)
             if paid:
                 world.issue(payment.id)
@@ -322,6 +377,27 @@ class Payments(RuleBasedStateMachine):
         known = {session.id for session in payment.sessions} if payment else set()
         return [live for live in self.world.provider.live(payment_id) if live in known]
 
+    def vaulted(self) -> list[str]:
+        """Customers who can be charged."""
+        customers = self.world.memory.customers.values()
+        return [c.id for c in customers if c.default_payment_method is not None]
+
+    def charged(self) -> list[Payment]:
+        return [p for p in self.world.memory.payments.values() if p.kind == "charge"]
+
+    def hear_charge(self, intent_id: str) -> None:
+        state = self.world.provider.intents[intent_id].state
+        self.world.hear_charge(state.payment_id, intent_id)
+
+    def finish_charge(self, payment: Payment) -> None:
+        """All news come at last; then nothing is open, and what is pending was never asked for."""
+        mine = {k: i.state for k, i in self.world.provider.intents.items()
+                if i.state.payment_id == payment.id}  # fmt: skip
+        for intent_id in mine:
+            self.hear_charge(intent_id)
+        assert (self.world.payment(payment.id).status == "pending") == (not mine)
+        assert not set(mine) & set(self.world.provider.open_intents())
+
     def checkouts(
         self, pick: int, status: str, outcome: str | None = None
     ) -> list[tuple[str, str]]:
@@ -331,6 +407,7 @@ class Payments(RuleBasedStateMachine):
             for payment in self.world.memory.payments.values()
             for session in payment.sessions
             if session.id is not None
+            and payment.kind == "link"
             and (status != "open" or session.id in self.recorded_and_open(payment.id))
             and self.world.provider.checkouts[session.id].status == status
             and outcome in {None, self.world.provider.checkouts[session.id].outcome}

@@ -13,6 +13,7 @@ from paylink.domain.payment import LineItem, Payment
 from paylink.http.envelope import failure, success
 from paylink.http.schemas.payments import present_payment
 from paylink.services.cancel_payment import cancel_payment
+from paylink.services.charge_payment import NewCharge, charge_payment
 from paylink.services.create_payment import (
     Answer,
     LinkPorts,
@@ -82,6 +83,11 @@ def link_of(amount: int = 1000, **changes: Any) -> NewLink:
     return NewLink(amount=amount, **values | changes)
 
 
+def charge_of(customer: str = "cus_1", amount: int = 1000, **changes: Any) -> NewCharge:
+    values: dict[str, Any] = {"currency": "eur", "description": "Support"}
+    return NewCharge(customer=customer, amount=amount, **values | changes)
+
+
 class World:
     """The ports and what can be done with them; every member may be replaced by a test."""
 
@@ -142,6 +148,34 @@ class World:
             providers=self.providers,
             clock=self.clock,
         )
+
+    def charge(
+        self,
+        charge: NewCharge | None = None,
+        request: IdempotentRequest | None = None,
+        *,
+        organization: Organization = SELLER,
+        mode: Mode = MODE,
+    ) -> Answer:
+        return charge_payment(
+            charge or charge_of(),
+            Requester(organization, mode, "key_1"),
+            request,
+            self.link_ports,
+            lease=LEASE,
+        )
+
+    def vaulted_customer(self) -> str:
+        """Our id of a customer who paid a link by card."""
+        customer_id = self.payment(self.paid()).customer_id
+        assert customer_id is not None
+        return customer_id
+
+    def hear_charge(self, payment_id: str | None, intent_id: str, **changes: Any) -> str:
+        """The provider tells of one payment intent."""
+        self._heard = getattr(self, "_heard", 0) + 1
+        values = {"id": f"evt_charge_{self._heard}", "type": "payment_intent.succeeded"}
+        return self.notify(event_of(payment_id, payment_intent_id=intent_id, **values | changes))
 
     def cancel(self, payment_id: str, *, owner: tuple[str, Mode] = (ORGANIZATION, MODE)) -> Payment:
         return cancel_payment(

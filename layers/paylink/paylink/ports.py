@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Protocol
 
 from paylink.domain.api_key import ApiKey
+from paylink.domain.charge import ChargeState, TaxCalculation
 from paylink.domain.customer import Customer, PaymentMethod, VaultedMethod
 from paylink.domain.events import DomainEvent
 from paylink.domain.invoice import Invoice
@@ -73,9 +74,31 @@ class KeyInUseError(Exception):
         self.record = record
 
 
+@dataclass(frozen=True)
+class ChargeLease:
+    """One customer is charged by one payment at a time, until then at the longest."""
+
+    organization_id: str
+    mode: Mode
+    customer_id: str
+    payment_id: str
+    until: datetime
+
+
 class PaymentRepository(Protocol):
-    def add(self, payment: Payment, record: IdempotencyRecord | None) -> None:
-        """Writes a new payment and its idempotency record; KeyInUseError if the key is taken."""
+    def add(
+        self, payment: Payment, record: IdempotencyRecord | None, lease: ChargeLease | None = None
+    ) -> None:
+        """Writes a new payment, its idempotency record and, for a charge, the customer's lease.
+
+        Raises KeyInUseError if the key is taken, else ChargeInProgressError if the lease is.
+        """
+
+    def hold(self, lease: ChargeLease, now: datetime) -> None:
+        """Takes a lease, or keeps the payment's own; else ChargeInProgressError."""
+
+    def let_go(self, lease: ChargeLease) -> None:
+        """Ends the payment's lease, unless another has it by now."""
 
     def remove(self, payment: Payment, record: IdempotencyRecord | None) -> None:
         """Takes back a payment that the provider refused, and frees the key."""
@@ -212,6 +235,10 @@ class SessionNotOpenError(Exception):
     """The session could not be expired because it isn't open: look at it again and decide."""
 
 
+class ChargeNotOpenError(Exception):
+    """The charge could not be canceled because it isn't open: look at it again and decide."""
+
+
 class PaymentProvider(Protocol):
     """One organization's account at the provider, in one mode.
 
@@ -241,6 +268,28 @@ class PaymentProvider(Protocol):
 
     def session_of_payment_intent(self, intent_id: str) -> str | None:
         """The session whose checkout made a payment intent."""
+
+    def calculate_tax(self, payment: Payment, customer: Customer) -> TaxCalculation:
+        """The tax on a charge; TaxCalculationError where the address doesn't tell, or is unknown,
+        NoPaymentMethodError if the provider's customer is gone."""
+
+    def prepare_charge(self, payment: Payment, now: datetime) -> CheckoutSession:
+        """The next payment intent of a charge, with exact parameters; nothing is sent yet."""
+
+    def create_charge(self, session: CheckoutSession) -> ChargeState:
+        """Asks for the money; a decline is a state and no error.
+
+        Raises NoPaymentMethodError if the vaulted method or its customer can't be used any more.
+        """
+
+    def find_charge(self, payment: Payment) -> ChargeState | None:
+        """The intent that was made for a charge, by our marks on it."""
+
+    def fetch_charge(self, intent_id: str) -> ChargeState:
+        """How a charge's intent and its money stand now."""
+
+    def cancel_charge(self, intent_id: str) -> None:
+        """Makes an intent that waits for somebody unpayable; else ChargeNotOpenError."""
 
     def create_customer(self, customer: Customer) -> str:
         """Makes the provider's customer of a generation, once, and returns its id."""

@@ -224,11 +224,21 @@ class InvalidWebhookError(PaylinkError):
     status = 400
 
 
-class TaxCalculationError(PaylinkError):
+class PaymentFailedError(PaylinkError):
+    """No money was taken; ``details`` name the payment and the provider's code."""
+
     type = "billing_error"
     code = "payment_failed"
     status = 402
+    default_message = "The payment failed."
+
+
+class TaxCalculationError(PaymentFailedError):
     default_message = "The tax for this payment could not be calculated."
+
+    def __init__(self, message: str | None = None, *, provider_code: str | None = None) -> None:
+        super().__init__(message)
+        self.provider_code = provider_code
 
 
 class StateConflictError(PaylinkError):

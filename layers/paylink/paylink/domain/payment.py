@@ -111,6 +111,8 @@ class Attempt:
     failure_code: str | None = None
     failure_message: str | None = None
     charge_id: str | None = None
+    decline_code: str | None = None
+    """Why a bank declined, where it says so."""
 
 
 @dataclass(frozen=True)
@@ -131,6 +133,17 @@ class CheckoutState:
     attempt: Attempt | None = None
     buyer: Buyer = field(default_factory=Buyer)
     paid_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class ChargeTerms:
+    """What a charge takes from whom, settled before the provider is asked for any money."""
+
+    provider_customer_id: str
+    payment_method: PaymentMethod
+    buyer: Buyer
+    tax_calculation_id: str | None = None
+    tax_lines: tuple[TaxLine, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -184,9 +197,12 @@ class Payment:
     invoice_id: str | None = None
     failure_code: str | None = None
     failure_message: str | None = None
+    decline_code: str | None = None
     last_attempt_id: str | None = None
     paid_at: datetime | None = None
     sessions: tuple[CheckoutSession, ...] = ()
+    """Of a link its checkouts; of a charge its payment intents."""
+    charge: ChargeTerms | None = None
     settlement: Settlement | None = None
     history: tuple[HistoryEntry, ...] = ()
     version: int = 0
@@ -273,6 +289,7 @@ def snapshot(payment: Payment) -> dict[str, Any]:
     """What every event tells about its payment, in the contract's names."""
     return {
         "paymentId": payment.id,
+        "kind": payment.kind,
         "status": payment.status,
         "amount": payment.amount_total,
         "amountSubtotal": payment.amount_subtotal,
@@ -383,6 +400,7 @@ def _move(
         cancellation_reason=None,
         failure_code=attempt.failure_code if attempt and target == "failed" else None,
         failure_message=attempt.failure_message if attempt and target == "failed" else None,
+        decline_code=attempt.decline_code if attempt and target == "failed" else None,
         last_attempt_id=attempt.id if attempt else payment.last_attempt_id,
         updated_at=now,
         history=_remembered(payment, HistoryEntry(now, target, cause)),

@@ -9,6 +9,7 @@ from paylink.domain.errors import UnknownPaymentError
 from paylink.domain.organization import Mode
 from paylink.domain.payment import CheckoutMismatchError, Payment
 from paylink.ports import Clock, PaymentProvider, PaymentRepository, Providers
+from paylink.services.settle_charge import settle_charge
 from paylink.services.settle_payment import settle_payment
 
 logger = logging.getLogger(__name__)
@@ -67,6 +68,8 @@ def handle_provider_event(
     if any(entry.cause == event.id for entry in payment.history):
         return "seen before"
     provider = providers.account(organization_id, mode)
+    if payment.kind == "charge":
+        return _settle_charge(event, payment, payments, provider, clock)
     session_id = _session_of(event, payment, provider)
     if session_id is None:
         return "ignored: no session"
@@ -92,6 +95,33 @@ def handle_provider_event(
         )
         return "refused: does not match"
     return settled.payment.status
+
+
+def _settle_charge(
+    event: ProviderEvent,
+    payment: Payment,
+    payments: PaymentRepository,
+    provider: PaymentProvider,
+    clock: Clock,
+) -> str:
+    if event.session_id is not None or event.payment_intent_id is None:
+        return "ignored: a charge has no checkout"
+    try:
+        settled = settle_charge(
+            payment.id,
+            event.payment_intent_id,
+            cause=event.id,
+            payments=payments,
+            provider=provider,
+            clock=clock,
+        )
+    except CheckoutMismatchError as error:
+        logger.error(  # noqa: TRY400 - the message says it all
+            "an event claims a charge that its payment intent does not match",
+            extra={"event_id": event.id, "payment_id": payment.id, "reason": str(error)},
+        )
+        return "refused: does not match"
+    return settled.status
 
 
 def _session_of(event: ProviderEvent, payment: Payment, provider: PaymentProvider) -> str | None:

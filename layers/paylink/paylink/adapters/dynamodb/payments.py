@@ -5,12 +5,14 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pydantic import TypeAdapter
 
+from paylink.adapters.dynamodb.charge_leases import end_lease, take_lease
 from paylink.adapters.dynamodb.customers import fill_customer, vault_payment_method
 from paylink.adapters.dynamodb.idempotency import (
     UNANSWERED,
@@ -32,10 +34,17 @@ from paylink.adapters.dynamodb.table import (
     outbox,
     shape,
 )
+from paylink.domain.errors import ChargeInProgressError
 from paylink.domain.events import DomainEvent
 from paylink.domain.organization import Mode
 from paylink.domain.payment import PAYABLE, Payment, Transaction
-from paylink.ports import Commit, IdempotencyRecord, KeyInUseError, VersionConflictError
+from paylink.ports import (
+    ChargeLease,
+    Commit,
+    IdempotencyRecord,
+    KeyInUseError,
+    VersionConflictError,
+)
 
 DUE_SHARDS = 8
 _LONGEST_ID = 64  # strangers may ask for any; the table refuses keys of over 2 KB
@@ -66,14 +75,32 @@ class DynamoPayments:
     def __init__(self, table: Table) -> None:
         self._table = table
 
-    def add(self, payment: Payment, record: IdempotencyRecord | None) -> None:
+    def add(
+        self, payment: Payment, record: IdempotencyRecord | None, lease: ChargeLease | None = None
+    ) -> None:
         operations = [self._table.put(_payment_item(payment, ()), "attribute_not_exists(pk)")]
         if record is not None:
             operations.append(claim(self._table, record, payment.created_at))
+        if lease is not None:
+            operations.append(take_lease(self._table, lease, payment.created_at))
         try:
             self._table.write(operations)
         except ConditionFailedError as error:
-            raise KeyInUseError(record_found(error, 1)) from error
+            if record is not None and 1 in error.items:
+                raise KeyInUseError(record_found(error, 1)) from error
+            if lease is not None and len(operations) - 1 in error.items:
+                raise ChargeInProgressError() from error
+            raise
+
+    def hold(self, lease: ChargeLease, now: datetime) -> None:
+        try:
+            self._table.write([take_lease(self._table, lease, now)])
+        except ConditionFailedError as error:
+            raise ChargeInProgressError() from error
+
+    def let_go(self, lease: ChargeLease) -> None:
+        with suppress(ConditionFailedError):  # over, and another's by now
+            self._table.write([end_lease(self._table, lease)])
 
     def remove(self, payment: Payment, record: IdempotencyRecord | None) -> None:
         operations = [

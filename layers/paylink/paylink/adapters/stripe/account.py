@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, cast
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, cast
 
 import stripe
 
+from paylink.adapters.stripe import charges
 from paylink.adapters.stripe.checkout import EXPANSIONS, checkout_state, session_parameters
 from paylink.adapters.stripe.customers import (
     creation_parameters,
@@ -16,18 +17,27 @@ from paylink.adapters.stripe.customers import (
     update_parameters,
 )
 from paylink.adapters.stripe.failures import translated_failures
+from paylink.domain.charge import ChargeState, TaxCalculation
 from paylink.domain.customer import Customer
-from paylink.domain.errors import ProviderCustomerGoneError, ProviderRejectedError
+from paylink.domain.errors import (
+    NoPaymentMethodError,
+    ProviderCustomerGoneError,
+    ProviderRejectedError,
+    ProviderUnavailableError,
+    TaxCalculationError,
+)
 from paylink.domain.payment import CheckoutSession, CheckoutState, Payment
-from paylink.ports import SessionNotOpenError
+from paylink.ports import ChargeNotOpenError, SessionNotOpenError
 
 if TYPE_CHECKING:
     from stripe.params import (
         CustomerCreateParams,
         CustomerTaxIdCreateParams,
         CustomerUpdateParams,
+        PaymentIntentCreateParams,
     )
     from stripe.params.checkout import SessionCreateParams
+    from stripe.params.tax import CalculationCreateParams
 
 # Two calls that both hang, with a retry each, still leave time for our own answer within the
 # gateway's 30 seconds.
@@ -36,6 +46,9 @@ _READ_SECONDS = 6.0
 _RETRIES = 1
 
 _GONE = "resource_missing"
+# Stripe may forget an idempotency key after 24 hours, and would take the money again.
+_KEYS_KEPT = timedelta(hours=23)
+_CLOCKS_APART = timedelta(minutes=10)
 
 
 class StripeAccount:
@@ -98,6 +111,102 @@ class StripeAccount:
         with translated_failures("checkout.sessions.list"):
             found = self._stripe.checkout.sessions.list({"payment_intent": intent_id, "limit": 1})
         return found.data[0].id if found.data else None
+
+    def calculate_tax(self, payment: Payment, customer: Customer) -> TaxCalculation:
+        parameters = charges.calculation_parameters(payment)
+        buyers: list[dict[str, Any]] = [{"customer": customer.provider_customer_id}]
+        details = charges.customer_details(customer)
+        if details is not None:
+            # Stripe's own customer may lack the address that we know.
+            buyers.append({"customer_details": details})
+        for buyer in buyers:
+            try:
+                with translated_failures("tax.calculations.create"):
+                    made = self._stripe.tax.calculations.create(
+                        cast("CalculationCreateParams", parameters | buyer)
+                    )
+                return charges.tax_calculation(made)
+            except ProviderRejectedError as error:
+                refused = error
+                if error.provider_code != charges.LOCATION_UNKNOWN:
+                    break
+        if refused.provider_code == _GONE:
+            raise NoPaymentMethodError() from refused
+        if refused.provider_code in charges.AMOUNT_CODES:
+            raise refused
+        raise TaxCalculationError(provider_code=refused.provider_code) from refused
+
+    def prepare_charge(self, payment: Payment, now: datetime) -> CheckoutSession:
+        generation = len(payment.sessions) + 1
+        return CheckoutSession(
+            generation=generation,
+            idempotency_key=f"{payment.id}:{generation}",
+            request=charges.intent_parameters(payment, self._deployment_id),
+            expires_at=now + _KEYS_KEPT,
+        )
+
+    def create_charge(self, session: CheckoutSession) -> ChargeState:
+        try:
+            with translated_failures("payment_intents.create"):
+                made = self._stripe.payment_intents.create(
+                    cast("PaymentIntentCreateParams", dict(session.request)),
+                    # Money isn't asked for again before somebody has looked whether it came.
+                    {"idempotency_key": session.idempotency_key, "max_network_retries": 0},
+                )
+        except (ProviderRejectedError, ProviderUnavailableError) as error:
+            cause = error.__cause__
+            intent_id = charges.intent_in(cause) if isinstance(cause, stripe.StripeError) else None
+            if intent_id is not None:
+                return self._left_behind(intent_id)
+            if isinstance(cause, stripe.InvalidRequestError) and charges.is_unusable(cause):
+                raise NoPaymentMethodError() from error
+            if isinstance(cause, stripe.CardError):
+                # Declined without an intent to look at; this answer will be repeated for the key.
+                raise ProviderUnavailableError(outcome_stored=True) from error
+            raise
+        return charges.charge_state(made)
+
+    def _left_behind(self, intent_id: str) -> ChargeState:
+        try:
+            return self.fetch_charge(intent_id)
+        except ProviderRejectedError as error:  # it was there a moment ago
+            raise ProviderUnavailableError() from error
+
+    def find_charge(self, payment: Payment) -> ChargeState | None:
+        if payment.charge is None:
+            return None
+        marks = charges.marks_of(payment, self._deployment_id)
+        with translated_failures("payment_intents.list"):
+            listed = self._stripe.payment_intents.list(
+                {
+                    "customer": payment.charge.provider_customer_id,
+                    "created": {"gte": int((payment.created_at - _CLOCKS_APART).timestamp())},
+                    "limit": 100,
+                    "expand": [f"data.{name}" for name in charges.EXPANSIONS],
+                }
+            )
+            found = [
+                charges.charge_state(intent)
+                for intent in listed.auto_paging_iter()
+                if charges.marks_on(intent) == marks
+            ]
+        # Money counts more than a try that came to nothing.
+        found.sort(key=lambda state: state.status != "complete")
+        return found[0] if found else None
+
+    def fetch_charge(self, intent_id: str) -> ChargeState:
+        with translated_failures("payment_intents.retrieve"):
+            intent = self._stripe.payment_intents.retrieve(
+                intent_id, {"expand": charges.EXPANSIONS}
+            )
+        return charges.charge_state(intent)
+
+    def cancel_charge(self, intent_id: str) -> None:
+        try:
+            with translated_failures("payment_intents.cancel"):
+                self._stripe.payment_intents.cancel(intent_id)
+        except ProviderRejectedError as error:
+            raise ChargeNotOpenError(intent_id) from error
 
     def create_customer(self, customer: Customer) -> str:
         parameters = creation_parameters(customer, self._deployment_id)

@@ -115,13 +115,13 @@ def checkout_state(session: Session) -> CheckoutState:
         tax_lines=_tax_lines(session),
         payment_intent_id=intent.id if intent else None,
         provider_customer_id=customer_id,
-        attempt=_attempt(intent, charge),
+        attempt=attempt_of(intent, charge),
         buyer=_buyer(session),
-        paid_at=_paid_at(charge),
+        paid_at=paid_at_of(charge),
     )
 
 
-def _paid_at(charge: stripe.Charge | None) -> datetime | None:
+def paid_at_of(charge: stripe.Charge | None) -> datetime | None:
     """When a card was charged; the charge of a bank debit is days older than its money."""
     details = charge.payment_method_details if charge else None
     if charge is None or not charge.paid or details is None or details.type != "card":
@@ -142,8 +142,10 @@ def _session_status(session: Session) -> Literal["open", "complete", "expired"]:
 def _outcome(session: Session, intent: stripe.PaymentIntent | None) -> Outcome:
     if session.payment_status == "paid":
         return "paid"
-    if intent is None:
-        return "unpaid"
+    return outcome_of(intent) if intent else "unpaid"
+
+
+def outcome_of(intent: stripe.PaymentIntent) -> Outcome:
     match intent.status:
         case "succeeded":
             return "paid"
@@ -187,7 +189,7 @@ def _tax_lines(session: Session) -> tuple[TaxLine, ...]:
     return tuple(lines)
 
 
-def _attempt(intent: stripe.PaymentIntent | None, charge: stripe.Charge | None) -> Attempt | None:
+def attempt_of(intent: stripe.PaymentIntent | None, charge: stripe.Charge | None) -> Attempt | None:
     if intent is None:
         return None
     error = intent.last_payment_error
@@ -200,6 +202,7 @@ def _attempt(intent: stripe.PaymentIntent | None, charge: stripe.Charge | None) 
             payment_method=_charged_method(charge, reusable),
             failure_code=charge.failure_code if failed else None,
             failure_message=charge.failure_message if failed else None,
+            decline_code=error.decline_code if failed and error else None,
         )
     if error is None:
         return None
@@ -213,6 +216,7 @@ def _attempt(intent: stripe.PaymentIntent | None, charge: stripe.Charge | None) 
         else None,
         failure_code=error.code,
         failure_message=error.message,
+        decline_code=error.decline_code,
     )
 
 

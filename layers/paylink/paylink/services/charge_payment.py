@@ -1,0 +1,329 @@
+"""Charges a customer's vaulted payment method, once, however often the call is repeated.
+
+One write claims the idempotency key, keeps the pending payment, and takes the customer's lease;
+the tax is calculated; one write keeps the exact parameters; then the provider is asked for the
+money; then one write keeps outcome and answer. A retry first looks whether the money was asked for
+already.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+
+from paylink.domain.charge import ChargeState, failure_details, refuse
+from paylink.domain.customer import Buyer, Customer, PaymentMethod
+from paylink.domain.errors import (
+    ChargeInProgressError,
+    CustomerNotFoundError,
+    IdempotencyInProgressError,
+    NoPaymentMethodError,
+    PaylinkError,
+    PaymentFailedError,
+    ProviderRejectedError,
+    ProviderUnavailableError,
+    StateConflictError,
+    TaxCalculationError,
+)
+from paylink.domain.ids import new_id
+from paylink.domain.payment import ChargeTerms, CheckoutSession, LineItem, Payment
+from paylink.ports import (
+    ChargeLease,
+    Commit,
+    IdempotencyRecord,
+    KeyInUseError,
+    PaymentProvider,
+    StoredResponse,
+    VersionConflictError,
+)
+from paylink.services.create_payment import Answer, LinkPorts, Requester
+from paylink.services.idempotency import IdempotentRequest, resume
+from paylink.services.provider_customers import with_provider_customer
+from paylink.services.settle_charge import settle_charge
+
+_CAUSE = "charge"
+
+
+@dataclass(frozen=True)
+class NewCharge:
+    """A validated request for a charge; ``amount`` in minor units, before tax."""
+
+    customer: str
+    """Our id of a customer or the caller's own."""
+    amount: int
+    currency: str
+    description: str
+    metadata: Mapping[str, str] | None = None
+
+
+def charge_payment(
+    charge: NewCharge,
+    requester: Requester,
+    request: IdempotentRequest | None,
+    ports: LinkPorts,
+    *,
+    lease: timedelta,
+) -> Answer:
+    """Takes the money or says why not, or answers as before if this request was answered before.
+
+    ``lease`` is the longest that this run can last: for so long no other charge of the customer is
+    begun. Raises CustomerNotFoundError, NoPaymentMethodError, ChargeInProgressError, the
+    idempotency conflicts, ProviderRejectedError (nothing is kept then) and ProviderUnavailableError
+    (retry with the same key).
+    """
+    now = ports.clock()
+    record = request.record(requester.organization.id, requester.mode, now) if request else None
+    try:
+        try:
+            payment = _draft(charge, requester, ports)
+            if record is not None:
+                record = replace(record, payment_id=payment.id)
+            held = _lease(payment, lease, ports)
+            ports.payments.add(payment, record, held)
+        except (CustomerNotFoundError, NoPaymentMethodError, ChargeInProgressError) as error:
+            if record is not None:
+                stored = StoredResponse(error.status, _text(ports.presenter.error(error)))
+                ports.idempotency.claim(replace(record, payment_id=None, response=stored), now)
+            raise
+    except KeyInUseError as taken:
+        if record is None:
+            raise
+        return _resume(taken.record, record, lease, ports)
+    return _finish(payment, record, held, ports)
+
+
+def _draft(charge: NewCharge, requester: Requester, ports: LinkPorts) -> Payment:
+    organization, mode = requester.organization, requester.mode
+    customer = ports.customers.find(organization.id, mode, charge.customer)
+    if customer is None:
+        raise CustomerNotFoundError(param="customerId")
+    method = _default_method(customer, ports)
+    if method is None or customer.provider_customer_id is None:
+        raise NoPaymentMethodError()
+    now = ports.clock()
+    return Payment(
+        id=new_id("pay"),
+        organization_id=organization.id,
+        mode=mode,
+        kind="charge",
+        status="pending",
+        amount_subtotal=charge.amount,
+        currency=charge.currency,
+        line_items=(LineItem(charge.description, charge.amount),),
+        created_at=now,
+        updated_at=now,
+        created_by=requester.key_id,
+        metadata=charge.metadata,
+        customer_id=customer.id,
+        customer_public_id=customer.public_id,
+        charge=ChargeTerms(
+            provider_customer_id=customer.provider_customer_id,
+            payment_method=method,
+            buyer=Buyer(email=customer.email, name=customer.full_name),
+        ),
+    )
+
+
+def _default_method(customer: Customer, ports: LinkPorts) -> PaymentMethod | None:
+    vaulted = ports.customers.payment_methods(customer)
+    return next(
+        (v.method for v in vaulted if v.method.key == customer.default_payment_method), None
+    )
+
+
+def _lease(payment: Payment, lease: timedelta, ports: LinkPorts) -> ChargeLease:
+    return ChargeLease(
+        organization_id=payment.organization_id,
+        mode=payment.mode,
+        customer_id=payment.customer_id or "",
+        payment_id=payment.id,
+        until=ports.clock() + lease,
+    )
+
+
+def _resume(
+    found: IdempotencyRecord, record: IdempotencyRecord, lease: timedelta, ports: LinkPorts
+) -> Answer:
+    resumed = resume(found, record, ports.idempotency, ports.clock())
+    if resumed.response is not None:
+        return Answer(resumed.response.status, resumed.response.body, replayed=True)
+    payment = ports.payments.get(resumed.payment_id) if resumed.payment_id else None
+    if payment is None:
+        raise IdempotencyInProgressError()
+    held = _lease(payment, lease, ports)
+    try:
+        ports.payments.hold(held, ports.clock())
+    except ChargeInProgressError:
+        # Not this request's last word: its money may have been taken.
+        ports.idempotency.release(resumed, ports.clock())
+        raise
+    return _finish(payment, resumed, held, ports)
+
+
+def _finish(
+    payment: Payment, record: IdempotencyRecord | None, held: ChargeLease, ports: LinkPorts
+) -> Answer:
+    try:
+        provider = ports.providers.account(payment.organization_id, payment.mode)
+        settled = _settled(payment, record, provider, ports)
+    except (ProviderUnavailableError, StateConflictError):
+        if record is not None:
+            ports.idempotency.release(record, ports.clock())
+        raise
+    except VersionConflictError:
+        # Somebody else is finishing this charge; the retry gets what they made of it.
+        raise IdempotencyInProgressError() from None
+    finally:
+        with suppress(StateConflictError):  # it ends by itself
+            ports.payments.let_go(held)
+    return _answer(settled, ports)
+
+
+def _settled(
+    payment: Payment,
+    record: IdempotencyRecord | None,
+    provider: PaymentProvider,
+    ports: LinkPorts,
+) -> Payment:
+    """The charge with its outcome, committed together with the answer."""
+
+    def answered(after: Payment) -> IdempotencyRecord | None:
+        answer = _answer(after, ports)
+        response = StoredResponse(answer.status, answer.body)
+        return replace(record, response=response) if record else None
+
+    if payment.status != "pending":  # a webhook was faster than this retry
+        answer = answered(payment)
+        return ports.payments.commit(Commit(payment, answered=answer)) if answer else payment
+    try:
+        seen = _asked(payment, record, provider, ports)
+    except TaxCalculationError as error:
+        code = error.provider_code or "tax_calculation_failed"
+        change = refuse(payment, code, error.message, ports.clock(), _CAUSE)
+        return ports.payments.commit(
+            Commit(change.after, change.events, answered=answered(change.after))
+        )
+    return settle_charge(
+        payment.id,
+        seen[1].intent_id,
+        cause=_CAUSE,
+        payments=ports.payments,
+        provider=provider,
+        clock=ports.clock,
+        seen=seen,
+        answered=answered,
+    )
+
+
+def _asked(
+    payment: Payment,
+    record: IdempotencyRecord | None,
+    provider: PaymentProvider,
+    ports: LinkPorts,
+) -> tuple[Payment, ChargeState]:
+    """The payment with its intent's state: that of an earlier run if there is one."""
+    found = _found(payment, provider)
+    if found is not None:
+        return payment, found
+    try:
+        payment, session = _prepared(payment, provider, ports)
+        try:
+            return payment, provider.create_charge(session)
+        except ProviderUnavailableError as error:
+            if error.outcome_stored:
+                # Asked under this key, the provider would answer so for ever. Whether it took the
+                # money the retry finds out before it asks under the next one.
+                ended = payment.with_session(replace(session, ended=True))
+                with suppress(VersionConflictError):
+                    ports.payments.commit(Commit(ended))
+            raise
+    except (NoPaymentMethodError, ProviderRejectedError) as error:
+        _take_back(payment, record, error, ports)
+        raise
+
+
+def _found(payment: Payment, provider: PaymentProvider) -> ChargeState | None:
+    session = payment.current_session
+    if session is None:
+        return None
+    try:
+        if session.id is not None:
+            return provider.fetch_charge(session.id)
+        return provider.find_charge(payment)
+    except ProviderRejectedError as error:
+        # Not being told isn't being told that there is none.
+        raise ProviderUnavailableError() from error
+
+
+def _prepared(
+    payment: Payment, provider: PaymentProvider, ports: LinkPorts
+) -> tuple[Payment, CheckoutSession]:
+    """The payment intent to ask for, on record with its exact parameters."""
+    now = ports.clock()
+    session = payment.current_session
+    if session is not None and not session.ended:
+        if now < session.expires_at:
+            return payment, session
+        payment = payment.with_session(replace(session, ended=True))
+    if payment.charge is not None and payment.charge.tax_calculation_id is None:
+        payment = _taxed(payment, payment.charge, provider, ports)
+    session = provider.prepare_charge(payment, now)
+    return ports.payments.commit(Commit(payment.with_session(session))), session
+
+
+def _taxed(
+    payment: Payment, terms: ChargeTerms, provider: PaymentProvider, ports: LinkPorts
+) -> Payment:
+    customer = ports.customers.find(
+        payment.organization_id, payment.mode, payment.customer_id or ""
+    )
+    if customer is not None and customer.provider_stale:
+        customer = with_provider_customer(
+            customer, customers=ports.customers, provider=provider, now=ports.clock()
+        )
+    if customer is None or customer.provider_customer_id != terms.provider_customer_id:
+        raise NoPaymentMethodError()
+    tax = provider.calculate_tax(payment, customer)
+    buyer = replace(terms.buyer, address=tax.address, tax_ids=tax.tax_ids or customer.tax_ids)
+    return replace(
+        payment,
+        tax_amount=tax.tax_amount,
+        tax_status=tax.status,
+        charge=replace(terms, buyer=buyer, tax_calculation_id=tax.id, tax_lines=tax.lines),
+    )
+
+
+def _take_back(
+    payment: Payment,
+    record: IdempotencyRecord | None,
+    error: PaylinkError,
+    ports: LinkPorts,
+) -> None:
+    """Nothing was made at the provider, so nothing is kept but an answer that is to be repeated.
+
+    What was asked for before under another key is another matter: its news must find the payment.
+    """
+    stored = ports.payments.get(payment.id)
+    if stored is None or stored.status != "pending" or len(stored.sessions) > 1:
+        return
+    with suppress(VersionConflictError, KeyInUseError):  # somebody else is dealing with it
+        ports.payments.remove(stored, record)
+        if record is not None and error.status == NoPaymentMethodError.status:
+            response = StoredResponse(error.status, _text(ports.presenter.error(error)))
+            answered = replace(record, payment_id=None, response=response)
+            ports.idempotency.claim(answered, ports.clock())
+
+
+def _answer(payment: Payment, ports: LinkPorts) -> Answer:
+    if payment.status == "failed":
+        error = PaymentFailedError(payment.failure_message, details=dict(failure_details(payment)))
+        return Answer(error.status, _text(ports.presenter.error(error)))
+    return Answer(201, _text(ports.presenter.payment(payment)))
+
+
+def _text(body: Mapping[str, Any]) -> str:
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":"))
