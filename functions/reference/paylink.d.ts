@@ -68,6 +68,19 @@ export interface ApiKey {
   createdAt: string;
 }
 
+export interface ChargePayment {
+  /** `cus_…`, or your own id of the customer, who has paid by a link before. */
+  customerId: string;
+  /** Minor units of the currency (cents, for most), before tax. Each currency has a smallest and a largest amount, which the answer names. */
+  amount: number;
+  /** ISO 4217, in any case; answered in lower case. */
+  currency: Currency;
+  /** What is paid for: shown on the invoice and the receipt. */
+  description: string;
+  /** Yours to use; given back as it is. */
+  metadata?: Record<string, string> | null;
+}
+
 export interface CreateApiKey {
   name: string;
   /** Never, if left out. */
@@ -350,6 +363,11 @@ export interface Operations {
   /** Make a payment link `POST /payments` */
   createPayment: {
     body: CreatePayment;
+    response: Success<Payment>;
+  };
+  /** Charge a saved payment method `POST /payments/charge` */
+  chargePayment: {
+    body: ChargePayment;
     response: Success<Payment>;
   };
   /** Get a payment `GET /payments/{paymentId}` */

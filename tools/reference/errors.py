@@ -112,10 +112,11 @@ GUIDE: dict[str, tuple[str, str]] = {
 
 
 def error_classes() -> Iterator[type[PaylinkError]]:
-    """Every way to fail that there is."""
+    """Every way to fail that there is; not those that only others are made of."""
     pending = [PaylinkError]
     while pending:
         kind = pending.pop(0)
         pending += kind.__subclasses__()
-        if "code" in vars(kind) or kind.code != "internal_error" or not kind.__subclasses__():
+        abstract = kind.__subclasses__() and kind.code == PaylinkError.code
+        if kind is PaylinkError or not abstract:
             yield kind
