@@ -170,13 +170,20 @@ class Stack:
         method: str = self.stripe(f"payment_intents/{intent}")["payment_method"]
         return method
 
-    def answer_502_once(self) -> None:
-        """The next link's first try fails, since its session can't be made: not at the provider's
-        client's one retry either."""
+    def taken_from(self, card: str) -> list[int]:
+        """The amounts that a card was charged with, the newest first."""
+        customer = self.stripe(f"payment_methods/{card}")["customer"]
+        intents = self.stripe(f"payment_intents?customer={customer}&limit=100")["data"]
+        return [i["amount_received"] for i in intents if i["status"] == "succeeded"]
+
+    def answer_502_once(self, path: str = "/v1/checkout/sessions") -> None:
+        """The next request that asks the provider for this fails, and only the retry gets it.
+
+        The provider's client asks twice by itself."""
         self.control(
             "POST",
             "faults",
-            {"kind": "drop", "method": "POST", "path": "/v1/checkout/sessions$", "count": 2},
+            {"kind": "drop", "method": "POST", "path": f"{path}$", "count": 2},
         )
 
     def expect_one_payment(self, payment_id: str, description: str, since: float) -> None:

@@ -240,6 +240,50 @@ def test_lists_of_one_customers_payments(client: Client) -> None:
     assert listed == made[::-1]
 
 
+def kept_card(client: Client, stack: Stack) -> tuple[dict[str, Any], str]:
+    """What to charge a customer with, and the id of the card that they have paid as much with."""
+    own = own_id()
+    client.call("customers.create", {"email": "anna@example.com", "id": own})
+    wanted = {"amount": 4900, "currency": "eur", "description": "Consulting", "customerId": own}
+    link = client.call("payments.create", wanted)["data"]
+    card = stack.card_that_paid(stack.pay_by_form(link["url"]))
+    stack.await_payment(link["id"], status="succeeded")
+    return wanted, card
+
+
+def test_a_kept_card_is_charged(client: Client, stack: Stack) -> None:
+    wanted, card = kept_card(client, stack)
+    charged = client.call("payments.charge", wanted)["data"]
+    assert (charged["kind"], charged["status"], charged["url"]) == ("charge", "succeeded", None)
+    assert (charged["customerId"], charged["amountTotal"]) == (wanted["customerId"], 5831)
+    stack.control("POST", f"payment_methods/{card}", {"off_session": "authentication_required"})
+    with pytest.raises(CallError) as refused:
+        client.call("payments.charge", wanted)
+    assert (refused.value.kind, refused.value.status) == ("api", 402)
+    assert refused.value.code == "payment_failed"
+    query = {"customerId": wanted["customerId"], "limit": 1}
+    (failed,) = client.call("payments.list", query)["data"]
+    assert (failed["kind"], failed["status"]) == ("charge", "failed")
+    details = refused.value.error["details"]
+    assert (details["paymentId"], details["code"]) == (failed["id"], "authentication_required")
+    cardless = client.call("customers.create", {"email": "ben@example.com"})["data"]
+    with pytest.raises(CallError) as nothing:
+        client.call("payments.charge", {**wanted, "customerId": cardless["id"]})
+    assert (nothing.value.status, nothing.value.code) == (409, "no_payment_method")
+
+
+def test_a_charge_that_is_retried_takes_the_money_once(client: Client, stack: Stack) -> None:
+    wanted, card = kept_card(client, stack)
+    since = stack.control("GET", "health")["time"]
+    stack.answer_502_once("/v1/payment_intents")
+    charged = client.call("payments.charge", {**wanted, "amount": 700})["data"]
+    assert charged["status"] == "succeeded"
+    listed = client.call("payments.list", {"customerId": wanted["customerId"]})["data"]
+    assert [payment["amountSubtotal"] for payment in listed] == [700, 4900]
+    assert len(stack.requests("POST", "/v1/payment_intents", since)) == 3
+    assert stack.taken_from(card) == [payment["amountTotal"] for payment in listed]
+
+
 def test_an_api_key_works_until_it_is_deleted(client: Client) -> None:
     created = client.call("apiKeys.create", {"name": "For a day", "expiresInDays": 1})["data"]
     assert created["apiKey"].startswith(created["prefix"])

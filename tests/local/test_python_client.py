@@ -205,6 +205,64 @@ def test_lists_of_one_customers_payments(client: Commet) -> None:
     assert set(elsewhere.value.validation_errors) == {"cursor"}
 
 
+def kept_card(client: Commet, stack: Stack) -> tuple[str, str]:
+    """A customer's own id, and the id of the card that they have paid a link with."""
+    own = own_id()
+    client.customers.create(email="anna@example.com", id=own)
+    link = client.payments.create(
+        amount=4900, currency="eur", description="Consulting", customer_id=own
+    ).data
+    assert link is not None
+    assert link.url is not None
+    card = stack.card_that_paid(stack.pay_by_form(link.url))
+    stack.await_payment(link.id, status="succeeded")
+    return own, card
+
+
+def test_a_kept_card_is_charged(client: Commet, stack: Stack) -> None:
+    own, card = kept_card(client, stack)
+    wanted: dict[str, Any] = {"amount": 2500, "currency": "eur", "description": "Hours"}
+    charged = client.payments.charge(customer_id=own, metadata={"order": "8"}, **wanted).data
+    assert charged is not None
+    assert (charged.kind, charged.status, charged.url) == ("charge", "succeeded", None)
+    assert (charged.customer_id, charged.metadata) == (own, {"order": "8"})
+    assert (charged.amount_subtotal, charged.tax_amount, charged.amount_total) == (2500, 475, 2975)
+    stack.await_payment(charged.id, status="succeeded", invoiceId=...)
+    with pytest.raises(CommetAPIError) as final:
+        client.payments.cancel(charged.id)
+    assert (final.value.status_code, final.value.code) == (409, "payment_not_cancelable")
+    stack.control("POST", f"payment_methods/{card}", {"off_session": "authentication_required"})
+    with pytest.raises(CommetAPIError) as refused:
+        client.payments.charge(customer_id=own, **wanted)
+    assert (refused.value.status_code, refused.value.code) == (402, "payment_failed")
+    assert refused.value.type == "billing_error"
+    (failed,) = client.payments.list(customer_id=own, limit=1).data or []
+    assert (failed.kind, failed.status) == ("charge", "failed")
+    assert isinstance(refused.value.details, dict)
+    assert refused.value.details["paymentId"] == failed.id
+    assert refused.value.details["code"] == "authentication_required"
+    cardless = client.customers.create(email="ben@example.com").data
+    assert cardless is not None
+    with pytest.raises(CommetAPIError) as nothing:
+        client.payments.charge(customer_id=cardless.id, **wanted)
+    assert (nothing.value.status_code, nothing.value.code) == (409, "no_payment_method")
+
+
+def test_a_charge_that_is_retried_takes_the_money_once(client: Commet, stack: Stack) -> None:
+    own, card = kept_card(client, stack)
+    since = stack.control("GET", "health")["time"]
+    stack.answer_502_once("/v1/payment_intents")
+    charged = client.payments.charge(
+        customer_id=own, amount=700, currency="eur", description="Hours"
+    ).data
+    assert charged is not None
+    assert charged.status == "succeeded"
+    listed = client.payments.list(customer_id=own).data or []
+    assert [payment.amount_subtotal for payment in listed] == [700, 4900]
+    assert len(stack.requests("POST", "/v1/payment_intents", since)) == 3
+    assert stack.taken_from(card) == [payment.amount_total for payment in listed]
+
+
 def test_an_api_key_works_until_it_is_deleted(client: Commet) -> None:
     created = client.api_keys.create(name="For a day", expires_in_days=1).data
     assert created is not None
