@@ -38,8 +38,14 @@ export interface AddressFields {
 
 /** Why a request failed. */
 export interface ApiError {
-  type: "authentication_error" | "billing_error" | "conflict_error" | "internal_error" | "not_found_error" | "rate_limit_error" | "validation_error";
-  code: "api_key_not_found" | "charge_in_progress" | "customer_not_found" | "duplicate" | "forbidden" | "idempotency_in_progress" | "idempotency_key_mismatch" | "internal_error" | "invalid_json" | "invoice_not_found" | "no_payment_method" | "not_found" | "payment_failed" | "payment_not_cancelable" | "payment_not_found" | "provider_unavailable" | "provider_unsupported" | "rate_limited" | "transaction_not_found" | "unauthorized" | "validation_error" | "webhook_not_found";
+  type: "authentication_error" | "billing_error" | "conflict_error" | "internal_error" |
+    "not_found_error" | "rate_limit_error" | "validation_error";
+  code: "api_key_not_found" | "charge_in_progress" | "customer_not_found" | "duplicate" |
+    "forbidden" | "idempotency_in_progress" | "idempotency_key_mismatch" | "internal_error" |
+    "invalid_json" | "invoice_not_found" | "no_payment_method" | "not_found" | "payment_failed"
+    | "payment_not_cancelable" | "payment_not_found" | "provider_unavailable" |
+    "provider_unsupported" | "rate_limited" | "transaction_not_found" | "unauthorized" |
+    "validation_error" | "webhook_not_found";
   /** For people; it may change. */
   message: string;
   /** The field that is wrong, as it was sent. */
@@ -140,7 +146,19 @@ export interface CreatedApiKey {
   apiKey: string;
 }
 
-export type Currency = "aed" | "afn" | "all" | "amd" | "ang" | "aoa" | "ars" | "aud" | "awg" | "azn" | "bam" | "bbd" | "bdt" | "bgn" | "bhd" | "bif" | "bmd" | "bnd" | "bob" | "brl" | "bsd" | "bwp" | "byn" | "bzd" | "cad" | "cdf" | "chf" | "clp" | "cny" | "cop" | "crc" | "cve" | "czk" | "djf" | "dkk" | "dop" | "dzd" | "egp" | "etb" | "eur" | "fjd" | "fkp" | "gbp" | "gel" | "gip" | "gmd" | "gnf" | "gtq" | "gyd" | "hkd" | "hnl" | "htg" | "huf" | "idr" | "ils" | "inr" | "isk" | "jmd" | "jod" | "jpy" | "kes" | "kgs" | "khr" | "kmf" | "krw" | "kwd" | "kyd" | "kzt" | "lak" | "lbp" | "lkr" | "lrd" | "lsl" | "mad" | "mdl" | "mga" | "mkd" | "mmk" | "mnt" | "mop" | "mur" | "mvr" | "mwk" | "mxn" | "myr" | "mzn" | "nad" | "ngn" | "nio" | "nok" | "npr" | "nzd" | "omr" | "pab" | "pen" | "pgk" | "php" | "pkr" | "pln" | "pyg" | "qar" | "ron" | "rsd" | "rub" | "rwf" | "sar" | "sbd" | "scr" | "sek" | "sgd" | "shp" | "sle" | "sos" | "srd" | "std" | "szl" | "thb" | "tjs" | "tnd" | "top" | "try" | "ttd" | "twd" | "tzs" | "uah" | "ugx" | "usd" | "uyu" | "uzs" | "vnd" | "vuv" | "wst" | "xaf" | "xcd" | "xcg" | "xof" | "xpf" | "yer" | "zar" | "zmw";
+export type Currency = "aed" | "afn" | "all" | "amd" | "ang" | "aoa" | "ars" | "aud" | "awg" |
+  "azn" | "bam" | "bbd" | "bdt" | "bgn" | "bhd" | "bif" | "bmd" | "bnd" | "bob" | "brl" | "bsd"
+  | "bwp" | "byn" | "bzd" | "cad" | "cdf" | "chf" | "clp" | "cny" | "cop" | "crc" | "cve" |
+  "czk" | "djf" | "dkk" | "dop" | "dzd" | "egp" | "etb" | "eur" | "fjd" | "fkp" | "gbp" | "gel"
+  | "gip" | "gmd" | "gnf" | "gtq" | "gyd" | "hkd" | "hnl" | "htg" | "huf" | "idr" | "ils" |
+  "inr" | "isk" | "jmd" | "jod" | "jpy" | "kes" | "kgs" | "khr" | "kmf" | "krw" | "kwd" | "kyd"
+  | "kzt" | "lak" | "lbp" | "lkr" | "lrd" | "lsl" | "mad" | "mdl" | "mga" | "mkd" | "mmk" |
+  "mnt" | "mop" | "mur" | "mvr" | "mwk" | "mxn" | "myr" | "mzn" | "nad" | "ngn" | "nio" | "nok"
+  | "npr" | "nzd" | "omr" | "pab" | "pen" | "pgk" | "php" | "pkr" | "pln" | "pyg" | "qar" |
+  "ron" | "rsd" | "rub" | "rwf" | "sar" | "sbd" | "scr" | "sek" | "sgd" | "shp" | "sle" | "sos"
+  | "srd" | "std" | "szl" | "thb" | "tjs" | "tnd" | "top" | "try" | "ttd" | "twd" | "tzs" |
+  "uah" | "ugx" | "usd" | "uyu" | "uzs" | "vnd" | "vuv" | "wst" | "xaf" | "xcd" | "xcg" | "xof"
+  | "xpf" | "yer" | "zar" | "zmw";
 
 /** Somebody who pays you. */
 export interface Customer {
@@ -160,8 +178,8 @@ export interface Customer {
   timezone: string | null;
   address: Address | null;
   metadata: Record<string, unknown> | null;
-  createdAt: string | null;
-  updatedAt: string | null;
+  createdAt: string;
+  updatedAt: string;
 }
 
 /** What is left of a key. */
@@ -352,7 +370,8 @@ export interface Operations {
     query: {
       /** Only this customer's: `cus_…`, or your own id. */
       customerId?: string;
-      status?: "pending" | "requires_action" | "processing" | "failed" | "succeeded" | "canceled";
+      status?: "pending" | "requires_action" | "processing" | "failed" | "succeeded" |
+        "canceled";
       /** How many to answer at most. */
       limit?: number;
       /** `nextCursor` of the page before, with the same filters. */

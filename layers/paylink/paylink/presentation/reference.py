@@ -15,7 +15,7 @@ from typing import Any, Final
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from paylink.presentation.typescript import declaration, type_of
+from paylink.presentation.typescript import declarations, type_of
 
 _TEMPLATES: Final = Path(__file__).parent / "templates" / "reference"
 _STYLE: Final = (_TEMPLATES / "reference.css").read_text(encoding="utf-8")
@@ -83,22 +83,24 @@ def _operation(
         request = {
             "name": name,
             "fields": _fields(schemas[name]),
-            "type": declaration(name, schemas[name]),
+            "type": declarations(content["schema"], schemas),
             "example": _json(content["example"]),
         }
-    answers, failures = [], []
+    answers: list[dict[str, Any]] = []
+    failures: list[tuple[str, str]] = []
     for status, given in operation["responses"].items():
         response = _resolved(document, given)
         content = response["content"]["application/json"]
         if status.startswith("2"):
-            answers.append(
-                {
-                    "status": status,
-                    "description": response["description"],
-                    "example": _json(content["example"]),
-                    "type": _answer_type(content["schema"], schemas),
-                }
-            )
+            answer = {
+                "example": _json(content["example"]),
+                "type": _answer_type(content["schema"], schemas),
+            }
+            same = [known for known in answers if known["answer"] == answer]
+            if same:
+                same[0]["statuses"].append(status)
+            else:
+                answers.append({"statuses": [status], "answer": answer})
         else:
             failures += [(status, code) for code in content["examples"]]
     return {
@@ -176,10 +178,7 @@ def _answer_type(schema: dict[str, Any], schemas: dict[str, Any]) -> str:
     item = data.get("items", data)
     envelope = "Page" if "hasMore" in schema["properties"] else "Success"
     line = f"{envelope}<{type_of(item)}>"
-    if "$ref" not in item:
-        return line
-    name = item["$ref"].rsplit("/", 1)[1]
-    return f"{line}\n\n{declaration(name, schemas[name])}"
+    return f"{line}\n\n{declarations(item, schemas)}".strip()
 
 
 def _curl(

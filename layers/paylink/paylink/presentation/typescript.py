@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+import textwrap
+from collections.abc import Iterator
 from typing import Any
 
 _PLAIN = {"string": "string", "integer": "number", "number": "number", "boolean": "boolean"}
+_WIDTH = 96
 _NAME = re.compile(r"[A-Za-z_$][\w$]*", re.ASCII)
 
 
@@ -34,7 +37,7 @@ def members(schema: dict[str, Any], indent: str = "  ") -> list[str]:
             lines.append(f"{indent}/** {comment(part['description'])} */")
         key = name if _NAME.fullmatch(name) else json.dumps(name)
         optional = "" if name in required else "?"
-        lines.append(f"{indent}{key}{optional}: {type_of(part, indent)};")
+        lines.append(_wrapped(f"{indent}{key}{optional}: {type_of(part, indent)};", indent))
     return lines
 
 
@@ -43,12 +46,44 @@ def declaration(name: str, schema: dict[str, Any]) -> str:
     head = f"/** {comment(schema['description'])} */\n" if schema.get("description") else ""
     if schema.get("type") == "object" and "properties" in schema:
         return "\n".join([f"{head}export interface {name} {{", *members(schema), "}"])
-    return f"{head}export type {name} = {type_of(schema)};"
+    return head + _wrapped(f"export type {name} = {type_of(schema)};", "")
+
+
+def declarations(schema: dict[str, Any], schemas: dict[str, Any]) -> str:
+    """Those of all types that a schema is made of, its own first."""
+    names = list(dict.fromkeys(_named_in(schema, schemas, set())))
+    return "\n\n".join(declaration(name, schemas[name]) for name in names)
 
 
 def comment(text: str) -> str:
     """Text that can't end the comment it stands in."""
     return " ".join(text.split()).replace("*/", "*∕")
+
+
+def _named_in(part: Any, schemas: dict[str, Any], seen: set[str]) -> Iterator[str]:
+    if isinstance(part, dict):
+        name = str(part.get("$ref", "")).rsplit("/", 1)[-1]
+        if name and name not in seen:
+            seen.add(name)
+            yield name
+            yield from _named_in(schemas[name], schemas, seen)
+        part = list(part.values())
+    if isinstance(part, list):
+        for inner in part:
+            yield from _named_in(inner, schemas, seen)
+
+
+def _wrapped(line: str, indent: str) -> str:
+    """Long unions on several lines, which TypeScript reads the same."""
+    if len(line) <= _WIDTH or "\n" in line:
+        return line
+    return textwrap.fill(
+        line,
+        _WIDTH,
+        subsequent_indent=f"{indent}  ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def _of_kind(kind: str, schema: dict[str, Any], indent: str) -> str:

@@ -252,8 +252,8 @@ class CustomerObject(TypedDict):
     timezone: str | None
     address: AddressObject | None
     metadata: dict[str, Any] | None
-    createdAt: Annotated[str | None, Field(json_schema_extra={"format": "date-time"})]
-    updatedAt: Annotated[str | None, Field(json_schema_extra={"format": "date-time"})]
+    createdAt: Annotated[str, Field(json_schema_extra={"format": "date-time"})]
+    updatedAt: Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 
 
 def present_customer(customer: Customer) -> CustomerObject:
