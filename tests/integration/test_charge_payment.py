@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -255,6 +256,20 @@ def test_a_crash_without_a_key_is_finished_by_stripes_webhook(world: World) -> N
     world.issue_invoices()
     assert world.payment(data["id"])["invoiceId"] is not None
     assert world.events_of(data["id"]) == []
+
+
+def test_a_charge_that_was_never_asked_for_ends_with_the_sweep(world: World) -> None:
+    customer = customer_with_card(world)
+    world.aws.fail_once("write", skip=1)
+    assert world.charge(customer).status == 500
+    charged = the_charge(world)
+    world.sweep(datetime.fromisoformat(charged["created_at"]) + timedelta(hours=24))
+    assert world.payment(charged["id"])["status"] == "pending"
+    world.sweep(datetime.fromisoformat(charged["created_at"]) + timedelta(hours=26))
+    found = world.payment(charged["id"])
+    assert (found["status"], found["failureCode"]) == ("failed", "charge_not_completed")
+    assert "due_shard" not in the_charge(world)
+    assert intents(world) == []
 
 
 def test_a_second_charge_while_one_runs_is_a_conflict(world: World) -> None:

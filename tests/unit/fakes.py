@@ -28,7 +28,6 @@ from paylink.domain.events import DomainEvent
 from paylink.domain.invoice import Invoice
 from paylink.domain.organization import Address, Mode, Organization, ProviderCredentials
 from paylink.domain.payment import (
-    PAYABLE,
     Attempt,
     CheckoutSession,
     CheckoutState,
@@ -245,12 +244,9 @@ class MemoryPayments:
     def due(self, now: datetime) -> Iterator[str]:
         with self._memory.lock:
             due = [
-                (payment.expires_at, payment.id)
+                (payment.due_at, payment.id)
                 for payment in self._memory.payments.values()
-                if payment.kind == "link"
-                and payment.status in PAYABLE
-                and payment.expires_at is not None
-                and payment.expires_at <= now
+                if payment.due_at is not None and payment.due_at <= now
             ]
         yield from (payment_id for _, payment_id in sorted(due))
 

@@ -126,7 +126,8 @@ class PaymentRepository(Protocol):
         """The payment that a payment intent was made for."""
 
     def due(self, now: datetime) -> Iterable[str]:
-        """Ids of links whose time is over, oldest first within each shard."""
+        """Ids of links whose time is over, and of charges that nobody finished, oldest first
+        within each shard."""
 
 
 class IdempotencyRepository(Protocol):

@@ -29,6 +29,7 @@ from paylink.domain.payment import (
 
 AUTHENTICATION_REQUIRED: Final = "authentication_required"
 NOT_COMPLETED: Final = "charge_not_completed"
+NOT_COMPLETED_MESSAGE: Final = "The charge was not completed."
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ def given_up(charge: ChargeState) -> ChargeState:
             failure_code=AUTHENTICATION_REQUIRED if asked else NOT_COMPLETED,
             failure_message="The buyer would have to confirm this payment."
             if asked
-            else "The charge was not completed.",
+            else NOT_COMPLETED_MESSAGE,
         )
     return replace(charge, status="expired", outcome="failed", attempt=attempt)
 

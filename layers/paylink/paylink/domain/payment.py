@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
 from paylink.domain import events
@@ -26,6 +26,9 @@ Outcome = Literal["unpaid", "requires_action", "processing", "failed", "paid"]
 """How the money of one checkout stands; ``unpaid`` is: nothing was tried, or nothing came of it."""
 
 _LONGEST_HISTORY: Final = 100
+
+UNFINISHED_FOR: Final = timedelta(hours=25)
+"""An hour longer than an idempotency key is kept, here and at the provider."""
 
 PAYABLE: Final[frozenset[Status]] = frozenset({"pending", "requires_action", "failed"})
 
@@ -227,6 +230,14 @@ class Payment:
             and self.expires_at is not None
             and now < self.expires_at
         )
+
+    @property
+    def due_at(self) -> datetime | None:
+        """When the sweep looks after it: a link at its end, an unfinished charge once no retry of
+        its request can come any more."""
+        if self.kind == "link":
+            return self.expires_at if self.status in PAYABLE else None
+        return self.created_at + UNFINISHED_FOR if self.status == "pending" else None
 
     def session_named(self, session_id: str) -> CheckoutSession | None:
         return next((s for s in self.sessions if s.id == session_id), None)

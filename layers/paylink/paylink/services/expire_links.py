@@ -1,4 +1,5 @@
-"""Ends links whose time is over, after making sure that no money came and none can come."""
+"""Ends links whose time is over, after making sure that no money came and none can come; and
+charges that nobody finished, the same way."""
 
 from __future__ import annotations
 
@@ -18,6 +19,7 @@ from paylink.ports import (
     VersionConflictError,
 )
 from paylink.services.end_sessions import end_sessions
+from paylink.services.settle_charge import finish_charge
 from paylink.services.settle_payment import back_off
 
 _ATTEMPTS = 5
@@ -85,10 +87,15 @@ def _expire(
     """Returns the counter of `Sweep` that this link belongs to."""
     for attempt in range(_ATTEMPTS):
         payment = payments.get(payment_id)
-        if payment is None or payment.status not in PAYABLE or payment.payable(now):
+        if payment is None or payment.due_at is None or now < payment.due_at:
             return "unchanged"
         provider = providers.account(payment.organization_id, payment.mode)
         try:
+            if payment.kind == "charge":
+                finish_charge(
+                    payment, cause="sweep", payments=payments, provider=provider, clock=clock
+                )
+                return "settled"
             payment = end_sessions(
                 payment, cause="sweep", payments=payments, provider=provider, clock=clock
             )

@@ -9,7 +9,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from paylink.domain.charge import ChargeState, given_up, observe_charge
+from paylink.domain.charge import (
+    NOT_COMPLETED,
+    NOT_COMPLETED_MESSAGE,
+    ChargeState,
+    given_up,
+    observe_charge,
+    refuse,
+)
 from paylink.domain.errors import StateConflictError, UnknownPaymentError
 from paylink.domain.payment import Payment
 from paylink.ports import (
@@ -85,6 +92,34 @@ def settle_charge(
         )
         return committed
     raise StateConflictError()
+
+
+def finish_charge(
+    payment: Payment,
+    *,
+    cause: str,
+    payments: PaymentRepository,
+    provider: PaymentProvider,
+    clock: Clock,
+) -> Payment:
+    """Settles a charge that was left pending; one that was never asked for has failed.
+
+    Only for one whose request can't run any more. Raises VersionConflictError besides what
+    `settle_charge` raises.
+    """
+    state = provider.find_charge(payment) if payment.sessions else None
+    if state is None:
+        change = refuse(payment, NOT_COMPLETED, NOT_COMPLETED_MESSAGE, clock(), cause)
+        return payments.commit(Commit(change.after, change.events))
+    return settle_charge(
+        payment.id,
+        state.intent_id,
+        cause=cause,
+        payments=payments,
+        provider=provider,
+        clock=clock,
+        seen=(payment, state),
+    )
 
 
 def _look(

@@ -37,7 +37,7 @@ from paylink.adapters.dynamodb.table import (
 from paylink.domain.errors import ChargeInProgressError
 from paylink.domain.events import DomainEvent
 from paylink.domain.organization import Mode
-from paylink.domain.payment import PAYABLE, Payment, Transaction
+from paylink.domain.payment import Payment, Transaction
 from paylink.ports import (
     ChargeLease,
     Commit,
@@ -226,8 +226,8 @@ def _payment_item(payment: Payment, events: Sequence[DomainEvent]) -> Item:
     )
     if events:
         item["outbox"] = outbox(events)
-    if payment.kind == "link" and payment.status in PAYABLE and payment.expires_at:
-        item |= {"due_shard": due_shard(payment.id), "due_at": due_at(payment.expires_at)}
+    if payment.due_at is not None:
+        item |= {"due_shard": due_shard(payment.id), "due_at": due_at(payment.due_at)}
     return item
 
 
