@@ -239,6 +239,13 @@ def test_a_strange_id_is_unknown_and_never_a_failure(world: World, reference: st
         assert answer.refused() == (404, "not_found_error", "customer_not_found")
 
 
+@pytest.mark.parametrize("sent", ["50%", "50%25"])
+def test_a_percent_sign_may_come_decoded_or_not(world: World, sent: str) -> None:
+    made = create(world, {"id": "50%"}).data
+    assert get(world, sent).data == made
+    assert get(world, "50%2525").status == 404
+
+
 def test_another_organization_or_mode_sees_nobody(world: World) -> None:
     customer = create(world, {"id": "crm-1"}).data
     other = world.new_seller("Other Ltd", "other")

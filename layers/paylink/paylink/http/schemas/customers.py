@@ -99,7 +99,10 @@ TimeZone = Annotated[str, StringConstraints(max_length=64), AfterValidator(_time
 Metadata = Annotated[dict[str, Any], Field(max_length=50), AfterValidator(_metadata)]
 Line = Annotated[str, StringConstraints(max_length=200)]
 
-_OWN_ID = "Your own id of the customer; it stands for the customer in every route."
+_OWN_ID = (
+    "Your own id of the customer; it stands for ours in every route. One with a slash is found by "
+    "the list's `externalId` only: the gateway takes no slash within a part of a path."
+)
 _TAX_DOCUMENT = (
     "The number under which the customer is registered for tax: a VAT id, an EIN. Together with "
     "the address it decides what tax is due."
