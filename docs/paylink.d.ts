@@ -99,7 +99,7 @@ export interface CreateCustomer {
   email: string;
   /** The same as `externalId`. */
   id?: string | null;
-  /** Your own id of the customer; it stands for the customer in every route. */
+  /** Your own id of the customer; it stands for ours in every route. One with a slash is found by the list's `externalId` only: the gateway takes no slash within a part of a path. */
   externalId?: string | null;
   fullName?: string | null;
   /** The number under which the customer is registered for tax: a VAT id, an EIN. Together with the address it decides what tax is due. */
@@ -268,7 +268,7 @@ export interface RemovedPaymentMethod {
 export interface UpdateCustomer {
   /** Can't be cleared. */
   email?: string;
-  /** Your own id of the customer; it stands for the customer in every route. */
+  /** Your own id of the customer; it stands for ours in every route. One with a slash is found by the list's `externalId` only: the gateway takes no slash within a part of a path. */
   externalId?: string | null;
   fullName?: string | null;
   /** The number under which the customer is registered for tax: a VAT id, an EIN. Together with the address it decides what tax is due. */
