@@ -22,6 +22,7 @@ from paylink.domain.errors import (
     ChargeInProgressError,
     ProviderCustomerGoneError,
     ProviderRejectedError,
+    ProviderSessionGoneError,
     ProviderUnavailableError,
 )
 from paylink.domain.events import DomainEvent
@@ -637,6 +638,8 @@ class FakeProvider(FakeCharges):
     def fetch_checkout(self, session_id: str) -> CheckoutState:
         self._called("fetch_checkout", session_id, raises=True)
         with self._lock:
+            if session_id not in self.checkouts:
+                raise ProviderSessionGoneError()
             checkout = self._checkout(session_id)
             rate = f"{self.tax_percent}"
             line = TaxLine("VAT", rate, checkout.amount, checkout.tax, "standard_rated")

@@ -243,3 +243,13 @@ def test_an_organization_without_secrets_stops_no_other(world: World) -> None:
     world.clock.advance(hours=1)
     assert world.sweep() == Sweep(canceled=1, failed=1)
     assert world.payment(mine).status == "canceled"
+
+
+def test_a_checkout_that_the_provider_has_no_more_does_not_keep_its_link_alive(
+    world: World,
+) -> None:
+    payment_id = an_hours_link(world)
+    world.provider.checkouts.clear()
+    world.clock.advance(hours=1)
+    assert world.sweep() == Sweep(canceled=1)
+    assert world.payment(payment_id).status == "canceled"

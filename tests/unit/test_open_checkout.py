@@ -219,3 +219,15 @@ def test_rivals_without_end_are_a_conflict_to_retry(world: World) -> None:
     with pytest.raises(StateConflictError) as failed:
         world.open(payment_id)
     assert failed.value.status == 503
+
+
+def test_a_checkout_that_the_provider_has_no_more_is_followed_by_the_next(world: World) -> None:
+    payment_id = world.new_payment()
+    lost = world.session(payment_id)
+    world.provider.checkouts.clear()
+    world.clock.advance(hours=25)
+    url = world.open(payment_id)
+    assert world.session(payment_id) != lost
+    session = world.payment(payment_id).current_session
+    assert session is not None
+    assert session.url == url

@@ -216,6 +216,13 @@ class ProviderCustomerGoneError(ProviderRejectedError):
         self.provider_customer_id = provider_customer_id
 
 
+class ProviderSessionGoneError(ProviderRejectedError):
+    """The provider has no such session: it can't be paid, whatever was recorded of it."""
+
+    def __init__(self) -> None:
+        super().__init__("The payment provider does not know this checkout any more.")
+
+
 class InvalidWebhookError(PaylinkError):
     """Not signed by the provider for us, too old, from the future, or not an event at all."""
 

@@ -8,7 +8,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from paylink.domain.errors import ProviderRejectedError, ProviderUnavailableError
+from paylink.domain.errors import (
+    ProviderRejectedError,
+    ProviderSessionGoneError,
+    ProviderUnavailableError,
+)
 from paylink.domain.payment import PAYABLE, CheckoutSession, Payment
 from paylink.ports import Clock, Commit, PaymentProvider, PaymentRepository
 from paylink.services.settle_payment import settle_payment
@@ -36,7 +40,10 @@ def end_sessions(
             payment = payments.commit(Commit(payment.with_session(session)))
             if session.id is None:
                 continue
-        state = provider.fetch_checkout(session.id)
+        try:
+            state = provider.fetch_checkout(session.id)
+        except ProviderSessionGoneError:
+            continue
         if state.session_status == "open":
             provider.expire_session(session.id)
         elif state.outcome in {"paid", "processing"}:

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 
-from paylink.domain.errors import PaymentNotFoundError, StateConflictError
+from paylink.domain.errors import (
+    PaymentNotFoundError,
+    ProviderSessionGoneError,
+    StateConflictError,
+)
 from paylink.domain.payment import Payment, announce
 from paylink.ports import (
     Clock,
@@ -44,14 +50,19 @@ def open_checkout(
         provider = providers.account(payment.organization_id, payment.mode)
         if session and session.id and not session.ended:
             # Past its time by our clock, yet it may have been paid in the last moment.
-            settled = settle_payment(
-                payment_id,
-                session.id,
-                cause="pay_page",
-                payments=payments,
-                provider=provider,
-                clock=clock,
-            )
+            try:
+                settled = settle_payment(
+                    payment_id,
+                    session.id,
+                    cause="pay_page",
+                    payments=payments,
+                    provider=provider,
+                    clock=clock,
+                )
+            except ProviderSessionGoneError:
+                with suppress(VersionConflictError):
+                    payments.commit(Commit(payment.with_session(replace(session, ended=True))))
+                continue
             if settled.state.session_status == "open":
                 return _destination(settled.payment, now)
             continue

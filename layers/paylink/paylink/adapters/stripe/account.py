@@ -23,6 +23,7 @@ from paylink.domain.errors import (
     NoPaymentMethodError,
     ProviderCustomerGoneError,
     ProviderRejectedError,
+    ProviderSessionGoneError,
     ProviderUnavailableError,
     TaxCalculationError,
 )
@@ -96,8 +97,15 @@ class StripeAccount:
         )
 
     def fetch_checkout(self, session_id: str) -> CheckoutState:
-        with translated_failures("checkout.sessions.retrieve"):
-            session = self._stripe.checkout.sessions.retrieve(session_id, {"expand": EXPANSIONS})
+        try:
+            with translated_failures("checkout.sessions.retrieve"):
+                session = self._stripe.checkout.sessions.retrieve(
+                    session_id, {"expand": EXPANSIONS}
+                )
+        except ProviderRejectedError as error:
+            if error.provider_code == _GONE:
+                raise ProviderSessionGoneError() from error
+            raise
         return checkout_state(session)
 
     def expire_session(self, session_id: str) -> None:
@@ -131,7 +139,7 @@ class StripeAccount:
                 if error.provider_code != charges.LOCATION_UNKNOWN:
                     break
         if refused.provider_code == _GONE:
-            raise NoPaymentMethodError() from refused
+            raise ProviderCustomerGoneError(customer.provider_customer_id or "") from refused
         if refused.provider_code in charges.AMOUNT_CODES:
             raise refused
         raise TaxCalculationError(provider_code=refused.provider_code) from refused
