@@ -165,6 +165,7 @@ def test_a_customer_whom_stripe_has_no_more_has_no_payment_method(world: World) 
     assert answer.refused() == (409, "conflict_error", "no_payment_method")
     assert world.charge(customer, key="k").headers["idempotent-replayed"] == "true"
     assert [i for i in world.aws.items("PAYMENT#") if i["kind"] == "charge"] == []
+    assert "provider_customer_id" not in item_of(world, customer)
 
 
 def test_a_card_that_was_detached_at_stripe_is_none(world: World) -> None:

@@ -13,6 +13,7 @@ from paylink.domain.charge import ChargeState, TaxCalculation
 from paylink.domain.customer import Customer, PaymentMethod
 from paylink.domain.errors import (
     NoPaymentMethodError,
+    ProviderCustomerGoneError,
     ProviderRejectedError,
     ProviderUnavailableError,
     TaxCalculationError,
@@ -21,8 +22,8 @@ from paylink.domain.organization import Address
 from paylink.domain.payment import Attempt, CheckoutSession, Outcome, Payment, TaxLine
 from paylink.ports import ChargeNotOpenError
 
-Bank = Literal["pays", "declines", "asks", "waits", "unfinished", "gone"]
-"""What a vaulted method does when it is charged."""
+Bank = Literal["pays", "declines", "asks", "waits", "unfinished", "gone", "deleted"]
+"""What a vaulted method does when it is charged; ``deleted`` is its customer."""
 
 _OUTCOMES: dict[Bank, Outcome] = {
     "pays": "paid",
@@ -64,6 +65,8 @@ class FakeCharges:
 
     def calculate_tax(self, payment: Payment, customer: Customer) -> TaxCalculation:
         self._called("calculate_tax", payment.id, raises=True)
+        if self.bank == "deleted":
+            raise ProviderCustomerGoneError(customer.provider_customer_id or "")
         where = self.where or customer.address
         if where is None:
             raise TaxCalculationError(provider_code="customer_tax_location_invalid")

@@ -207,6 +207,20 @@ def test_a_method_that_is_gone_at_the_provider_leaves_no_payment(world: World) -
     assert world.memory.leases == {}
 
 
+def test_a_customer_who_was_deleted_at_the_provider_has_nothing_vaulted_any_more(
+    world: World,
+) -> None:
+    world.provider.bank = "deleted"
+    with pytest.raises(NoPaymentMethodError):
+        charge(world)
+    customer = world.customers.find(ORGANIZATION, MODE, asked(world).customer)
+    assert customer is not None
+    assert customer.provider_customer_id is None
+    assert world.customers.payment_methods(customer) == []
+    assert charges(world) == []
+    assert (charge(world).status, charge(world).replayed) == (409, True)
+
+
 def test_what_the_provider_refuses_leaves_no_payment_and_frees_the_key(world: World) -> None:
     world.provider.fail("create_charge", "rejected")
     with pytest.raises(ProviderRejectedError):

@@ -271,8 +271,11 @@ class PaymentProvider(Protocol):
         """The session whose checkout made a payment intent."""
 
     def calculate_tax(self, payment: Payment, customer: Customer) -> TaxCalculation:
-        """The tax on a charge; TaxCalculationError where the address doesn't tell, or is unknown,
-        NoPaymentMethodError if the provider's customer is gone."""
+        """The tax on a charge.
+
+        Raises TaxCalculationError where the buyer's address is unknown or doesn't tell, and
+        ProviderCustomerGoneError if its customer was deleted at the provider.
+        """
 
     def prepare_charge(self, payment: Payment, now: datetime) -> CheckoutSession:
         """The next payment intent of a charge, with exact parameters; nothing is sent yet."""

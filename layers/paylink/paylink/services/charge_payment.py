@@ -24,6 +24,7 @@ from paylink.domain.errors import (
     NoPaymentMethodError,
     PaylinkError,
     PaymentFailedError,
+    ProviderCustomerGoneError,
     ProviderRejectedError,
     ProviderUnavailableError,
     StateConflictError,
@@ -42,7 +43,7 @@ from paylink.ports import (
 )
 from paylink.services.create_payment import Answer, LinkPorts, Requester
 from paylink.services.idempotency import IdempotentRequest, resume
-from paylink.services.provider_customers import with_provider_customer
+from paylink.services.provider_customers import with_provider_customer, without_gone
 from paylink.services.settle_charge import settle_charge
 
 _CAUSE = "charge"
@@ -287,7 +288,13 @@ def _taxed(
         )
     if customer is None or customer.provider_customer_id != terms.provider_customer_id:
         raise NoPaymentMethodError()
-    tax = provider.calculate_tax(payment, customer)
+    try:
+        tax = provider.calculate_tax(payment, customer)
+    except ProviderCustomerGoneError as gone:
+        without_gone(
+            customer, gone.provider_customer_id, customers=ports.customers, now=ports.clock()
+        )
+        raise NoPaymentMethodError() from gone
     buyer = replace(terms.buyer, address=tax.address, tax_ids=tax.tax_ids or customer.tax_ids)
     return replace(
         payment,
