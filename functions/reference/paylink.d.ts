@@ -324,6 +324,7 @@ export interface Operations {
   /** Get a customer `GET /customers/{customerId}` */
   getCustomer: {
     path: {
+      /** `cus_…`, or your own id of the customer. */
       customerId: string;
     };
     response: Success<Customer>;
@@ -331,6 +332,7 @@ export interface Operations {
   /** Change a customer `PATCH /customers/{customerId}` */
   updateCustomer: {
     path: {
+      /** `cus_…`, or your own id of the customer. */
       customerId: string;
     };
     body: UpdateCustomer;
@@ -339,6 +341,7 @@ export interface Operations {
   /** Change a customer `PUT /customers/{customerId}` */
   updateCustomerByPut: {
     path: {
+      /** `cus_…`, or your own id of the customer. */
       customerId: string;
     };
     body: UpdateCustomer;
@@ -347,6 +350,7 @@ export interface Operations {
   /** List a customer's payment methods `GET /customers/{customerId}/payment-methods` */
   listMethods: {
     path: {
+      /** `cus_…`, or your own id of the customer. */
       customerId: string;
     };
     query: {
@@ -360,6 +364,7 @@ export interface Operations {
   /** Remove a payment method `DELETE /customers/{customerId}/payment-methods/{paymentMethodId}` */
   removeMethod: {
     path: {
+      /** `cus_…`, or your own id of the customer. */
       customerId: string;
       paymentMethodId: string;
     };

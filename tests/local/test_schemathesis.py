@@ -21,7 +21,7 @@ import pytest
 from tests.local.stack import ROOT, Stack
 
 OPENAPI = ROOT / "docs" / "openapi.json"
-EXAMPLES = os.environ.get("PAYLINK_TEST_EXAMPLES", "8")
+EXAMPLES = os.environ.get("PAYLINK_TEST_EXAMPLES", "5")
 # A method without a route is the gateway's to refuse, which says 404 and not 405. And what is still
 # good in the run with bad requests isn't narrowed: whether it is accepted, the other run tells.
 EXCLUDED = {

@@ -120,6 +120,14 @@ HEADERS: dict[str, Any] = {
     },
 }
 
+_OUR_ID: dict[str, Any] = {"schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]+$"}}
+PATH_PARAMETERS: dict[str, Any] = {
+    "customerId": {
+        "description": "`cus_…`, or your own id of the customer.",
+        "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+    },
+}
+
 PARAMETERS: dict[str, Any] = {
     "IdempotencyKey": {
         "name": "Idempotency-Key",
@@ -177,12 +185,7 @@ def _operation(route: DescribedRoute, schemas: Schemas) -> dict[str, Any]:
 
 def _parameters(route: DescribedRoute, schemas: Schemas) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = [
-        {
-            "name": name,
-            "in": "path",
-            "required": True,
-            "schema": {"type": "string", "minLength": 1, "pattern": r"^[A-Za-z0-9_-]+$"},
-        }
+        {"name": name, "in": "path", "required": True, **PATH_PARAMETERS.get(name, _OUR_ID)}
         for name in re.findall(r"\{(\w+)\}", route.path)
     ]
     if route.method in _WRITING:
