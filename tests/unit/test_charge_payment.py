@@ -210,6 +210,7 @@ def test_a_method_that_is_gone_at_the_provider_leaves_no_payment(world: World) -
 def test_a_customer_who_was_deleted_at_the_provider_has_nothing_vaulted_any_more(
     world: World,
 ) -> None:
+    world.clock.advance(seconds=1)
     world.provider.bank = "deleted"
     with pytest.raises(NoPaymentMethodError):
         charge(world)
