@@ -129,9 +129,15 @@ def test_s4_while_the_provider_fails_it_is_not_shown_as_canceled(
     assert world.provider.live(payment_id) == []
 
 
-def test_a_session_that_the_account_does_not_know_is_the_providers_trouble(world: World) -> None:
+def test_a_session_that_the_account_does_not_know_can_not_be_paid_either(world: World) -> None:
     payment_id = world.new_payment()
     del world.provider.checkouts[world.session(payment_id)]
+    assert world.cancel(payment_id).status == "canceled"
+
+
+def test_a_look_that_the_provider_refuses_is_the_providers_trouble(world: World) -> None:
+    payment_id = world.new_payment()
+    world.provider.fail("fetch_checkout", "rejected")
     with pytest.raises(ProviderUnavailableError):
         world.cancel(payment_id)
     assert world.payment(payment_id).status == "pending"
