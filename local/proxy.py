@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import logging
 import os
 from collections import defaultdict
 from collections.abc import AsyncIterator
@@ -28,6 +29,7 @@ HOP_BY_HOP = {
     *("transfer-encoding", "upgrade", "proxy-connection", "expect"),
 }
 BODY_LIMIT = 10 * 1024 * 1024
+HEADER_LIMIT = 64 * 1024
 SECONDS_LIMIT = 30
 AT_ONCE = max(8, 2 * (os.cpu_count() or 1))
 
@@ -115,7 +117,18 @@ def main() -> None:
     arguments = parser.parse_args()
 
     proxy = Proxy(arguments.target)
-    app = web.Application(client_max_size=BODY_LIMIT)
+    # Its complaints about malformed requests quote them, keys and all.
+    silent = logging.getLogger("local.proxy.malformed")
+    silent.disabled = True
+    app = web.Application(
+        client_max_size=BODY_LIMIT,
+        handler_args={
+            "auto_decompress": False,  # bodies go through as they come
+            "max_field_size": HEADER_LIMIT,
+            "max_line_size": HEADER_LIMIT,
+            "logger": silent,
+        },
+    )
     app.cleanup_ctx.append(proxy.session)
     app.router.add_route("*", "/{path:(?s:.*)}", proxy.handle)
     web.run_app(

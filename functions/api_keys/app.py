@@ -52,6 +52,7 @@ def delete(request: Request, caller: Caller) -> Response:
         request.parameters["apiKeyId"],
         organization_id=caller.organization_id,
         mode=caller.mode,
+        deleter_permissions=caller.permissions,
         keys=bootstrap.api_keys(),
     )
     return json_response(200, success(schemas.present_deleted_api_key(key)))

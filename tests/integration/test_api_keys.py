@@ -193,3 +193,20 @@ def test_lists_go_on_by_their_cursor_and_by_no_other(world: World) -> None:
 def test_a_limit_is_1_to_100(world: World, limit: str) -> None:
     answer = call(world, "GET /api-keys", world.seller.api_key, query={"limit": limit})
     assert answer.error["param"] == "limit"
+
+
+def test_no_key_ends_one_that_permits_more(world: World) -> None:
+    limited = create(world, {"name": "limited", "permissions": {"api_key": ["write"]}}).data
+    full = create(world, {"name": "full"}).data
+    peer = create(world, {"name": "peer", "permissions": {"api_key": ["write"]}}).data
+    route = "DELETE /api-keys/{apiKeyId}"
+    refused = call(world, route, limited["apiKey"], parameters={"apiKeyId": full["id"]})
+    assert refused.refused() == (403, "authentication_error", "forbidden")
+    assert call(world, route, limited["apiKey"], parameters={"apiKeyId": peer["id"]}).status == 200
+
+
+@pytest.mark.parametrize("key_id", ["a" * 3000, "\U0001f600" * 600, "key_\ud800", ""])
+def test_an_id_that_no_key_can_have_is_just_unknown(world: World, key_id: str) -> None:
+    route = "DELETE /api-keys/{apiKeyId}"
+    refused = call(world, route, world.seller.api_key, parameters={"apiKeyId": key_id})
+    assert refused.refused() == (404, "not_found_error", "api_key_not_found")

@@ -203,7 +203,8 @@ def test_without_time_what_is_left_is_left_for_the_next_run(world: World) -> Non
     world.create()
     module = world.module("expire_links")
     context = Context("expire_links", seconds=10)
-    swept = module.lambda_handler(sample_event("expire_links"), context)
+    event = sample_event("expire_links") | {"time": "2027-12-31T23:59:00Z"}
+    swept = module.lambda_handler(event, context)
     assert (swept["canceled"], swept["left"]) == (0, 1)
     assert world.sweep() == counts(canceled=1)
 

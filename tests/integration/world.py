@@ -438,9 +438,10 @@ class World:
         self.dispatch()
 
     def sweep(self, time: datetime | None = None) -> dict[str, int]:
+        """At a moment after every link's end, if none is given."""
         event = sample_event("expire_links")
-        if time is not None:
-            event["time"] = time.strftime("%Y-%m-%dT%H:%M:%SZ")
+        moment = time or datetime(2027, 12, 31, 23, 59, tzinfo=UTC)
+        event["time"] = moment.strftime("%Y-%m-%dT%H:%M:%SZ")
         swept: dict[str, int] = self.invoke("expire_links", event)
         return swept
 

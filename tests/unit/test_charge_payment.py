@@ -558,3 +558,14 @@ def test_a_charge_vaults_and_overwrites_nothing(world: World) -> None:
     charge(world)
     assert (world.memory.customers[key], dict(world.memory.methods[key])) == before
     assert CARD.key in before[1]
+
+
+def test_without_a_key_an_unknown_outcome_keeps_the_next_charge_waiting(world: World) -> None:
+    world.provider.fail("create_charge", "timeout")
+    with pytest.raises(ProviderUnavailableError):
+        charge(world, None)
+    with pytest.raises(ChargeInProgressError):
+        charge(world, None)
+    assert len(charges(world)) == 1
+    world.clock.advance(seconds=30)
+    assert charge(world, None).status == 201

@@ -159,10 +159,11 @@ def test_what_cannot_be_paid_any_more_leads_to_the_link_itself(world: World, sta
     assert len(world.provider.checkouts) == 1
 
 
-def test_a_charge_has_no_checkout(world: World) -> None:
+def test_a_charge_has_no_link_to_open(world: World) -> None:
     payment_id = world.new_payment()
     world.memory.payments[payment_id] = replace(world.payment(payment_id), kind="charge", url=None)
-    assert world.open(payment_id) == ""
+    with pytest.raises(PaymentNotFoundError):
+        world.open(payment_id)
 
 
 def test_an_unknown_link_is_not_found(world: World) -> None:

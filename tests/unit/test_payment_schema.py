@@ -324,3 +324,55 @@ def test_times_are_utc_with_milliseconds() -> None:
     moment = datetime.fromisoformat("2026-11-25T13:00:00.123999+01:00")
     assert timestamp(moment) == "2026-11-25T12:00:00.123Z"
     assert timestamp(None) is None
+
+
+@pytest.mark.parametrize(
+    "description",
+    [
+        "\0",
+        "a\0b",
+        "\u200b",
+        "\ufeff",
+        "\u202e",
+        "Invoice \u202e00.94€",
+        "a\x07c",
+        "\ufffe",
+        "\n\t",
+    ],
+)
+def test_a_description_that_hides_or_turns_text_is_refused(description: str) -> None:
+    with pytest.raises(ValidationError) as refused:
+        link(description=description)
+    assert refused.value.param == "description"
+
+
+@pytest.mark.parametrize(
+    "description", ["請求書 فاتورة Ωμέγα 😀 €", "two\nlines\tand a tab", "a\u200db", "\U0001fae9"]
+)
+def test_a_description_in_any_script_is_fine(description: str) -> None:
+    assert link(description=description).description == description
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://.",
+        "https://..",
+        "https://-/",
+        "https://a..b/",
+        "https://%00/",
+        "https://a%40b/",
+        "https://a.com|b/",
+        "https://a.com<b>/",
+        "https://a.com:0/",
+        f"https://{'a' * 64}.com/",
+    ],
+)
+def test_a_success_url_names_a_host_that_can_exist(url: str) -> None:
+    with pytest.raises(ValidationError) as refused:
+        link(successUrl=url)
+    assert refused.value.param == "successUrl"
+
+
+def test_a_time_may_be_written_in_lower_case() -> None:
+    assert link(expiresAt="2026-12-01t12:00:00z").expires_at is not None

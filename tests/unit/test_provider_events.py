@@ -470,3 +470,10 @@ def test_a_card_that_may_not_be_charged_again_is_not_kept(world: World) -> None:
     customer = world.customers.find(ORGANIZATION, MODE, guest_customer_id(payment_id))
     assert customer is not None
     assert customer.default_payment_method is None
+
+
+def test_an_event_about_a_checkout_that_is_not_there_changes_nothing(world: World) -> None:
+    payment_id = world.new_payment()
+    outcome = world.notify(event_of(payment_id, session_id="cs_forged", id="evt_forged"))
+    assert outcome == "refused: does not match"
+    assert world.payment(payment_id).status == "pending"

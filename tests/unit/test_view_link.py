@@ -165,3 +165,10 @@ def test_a_caller_reads_only_what_is_theirs_in_their_mode(world: World) -> None:
         read_payment(
             "pay_unknown", organization_id=ORGANIZATION, mode="sandbox", payments=world.payments
         )
+
+
+def test_a_charge_has_no_link_to_look_at(world: World) -> None:
+    payment_id = world.new_payment()
+    world.memory.payments[payment_id] = replace(world.payment(payment_id), kind="charge", url=None)
+    with pytest.raises(PaymentNotFoundError):
+        world.view(payment_id)

@@ -203,7 +203,7 @@ class ProviderRejectedError(PaylinkError):
     def __init__(
         self, message: str, *, provider_code: str | None = None, param: str | None = None
     ) -> None:
-        details = [{"field": param or "", "message": message}]
+        details = [{"field": param, "message": message}] if param else None
         super().__init__(message, param=param, details=details)
         self.provider_code = provider_code
 

@@ -38,9 +38,7 @@ def create_api_key(
     The text is never stored, so a repeated request gets it made again from the seed and a secret of
     the organization's. Raises ForbiddenError for more rights than the creator's.
     """
-    if creator_permissions is not None and (
-        wanted.permissions is None or not wanted.permissions <= creator_permissions
-    ):
+    if _exceeds(wanted.permissions, creator_permissions):
         raise ForbiddenError("A key can't permit more than the key that makes it.")
     material = None
     if seed is not None:
@@ -79,11 +77,26 @@ def list_api_keys(
 
 
 def delete_api_key(
-    key_id: str, *, organization_id: str, mode: Mode, keys: ApiKeyRepository
+    key_id: str,
+    *,
+    organization_id: str,
+    mode: Mode,
+    deleter_permissions: frozenset[str] | None,
+    keys: ApiKeyRepository,
 ) -> ApiKey:
-    """Ends a key of the caller's; within a minute nobody takes it. Raises ApiKeyNotFoundError."""
+    """Ends a key of the caller's; within a minute nobody takes it.
+
+    Raises ApiKeyNotFoundError, and ForbiddenError for a key that permits more than the deleter's.
+    """
     key = keys.get(key_id)
     if key is None or (key.organization_id, key.mode) != (organization_id, mode):
         raise ApiKeyNotFoundError()
+    if _exceeds(key.permissions, deleter_permissions):
+        raise ForbiddenError("A key can't end one that permits more than itself.")
     keys.delete(key_id)
     return key
+
+
+def _exceeds(permissions: frozenset[str] | None, limit: frozenset[str] | None) -> bool:
+    """Whether these are more than the limit; None is full access."""
+    return limit is not None and (permissions is None or not permissions <= limit)

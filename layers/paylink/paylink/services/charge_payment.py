@@ -168,10 +168,14 @@ def _resume(
 def _finish(
     payment: Payment, record: IdempotencyRecord | None, held: ChargeLease, ports: LinkPorts
 ) -> Answer:
+    # Without a key the caller can't ask again for this very charge. So as long as nobody knows
+    # whether it took the money, the lease keeps a second one from being made in its place.
+    known = True
     try:
         provider = ports.providers.account(payment.organization_id, payment.mode)
         settled = _settled(payment, record, provider, ports)
     except (ProviderUnavailableError, StateConflictError):
+        known = record is not None
         if record is not None:
             ports.idempotency.release(record, ports.clock())
         raise
@@ -179,8 +183,9 @@ def _finish(
         # Somebody else is finishing this charge; the retry gets what they made of it.
         raise IdempotencyInProgressError() from None
     finally:
-        with suppress(StateConflictError):  # it ends by itself
-            ports.payments.let_go(held)
+        if known:
+            with suppress(StateConflictError):  # it ends by itself
+                ports.payments.let_go(held)
     return _answer(settled, ports)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 
-from paylink.domain.errors import UnknownPaymentError
+from paylink.domain.errors import ProviderSessionGoneError, UnknownPaymentError
 from paylink.domain.organization import Mode
 from paylink.domain.payment import CheckoutMismatchError, Payment
 from paylink.ports import Clock, PaymentProvider, PaymentRepository, Providers
@@ -82,6 +82,12 @@ def handle_provider_event(
             provider=provider,
             clock=clock,
         )
+    except ProviderSessionGoneError:
+        logger.error(  # noqa: TRY400 - the message says it all
+            "an event claims a payment by a checkout that is not there",
+            extra={"event_id": event.id, "payment_id": payment_id},
+        )
+        return "refused: does not match"
     except CheckoutMismatchError as error:
         if payment.session_named(session_id) is None and any(
             session.id is None and not session.ended and clock() < session.expires_at

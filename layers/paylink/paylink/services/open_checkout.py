@@ -41,7 +41,7 @@ def open_checkout(
     """
     for attempt in range(_ATTEMPTS):
         payment = payments.get(payment_id)
-        if payment is None:
+        if payment is None or payment.kind != "link":
             raise PaymentNotFoundError()
         now = clock()
         session = payment.current_session

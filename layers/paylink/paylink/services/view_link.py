@@ -53,7 +53,7 @@ def view_link(
     """
     payment = payments.get(payment_id)
     seller = organizations.get(payment.organization_id) if payment else None
-    if payment is None or seller is None:
+    if payment is None or payment.kind != "link" or seller is None:
         raise PaymentNotFoundError()
     now = clock()
     can_pay = payment.payable(now)

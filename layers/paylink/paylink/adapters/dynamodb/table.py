@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 _ATTEMPTS = 5
+_LONGEST_KEY, _LONGEST_SORT_KEY = 2048, 1024  # bytes
 
 _serializer = TypeSerializer()
 _deserializer = TypeDeserializer()
@@ -75,6 +76,13 @@ def epoch(moment: datetime) -> int:
     return int(moment.timestamp())
 
 
+def _fits(key: str, longest: int) -> bool:
+    try:
+        return len(key.encode()) <= longest
+    except UnicodeEncodeError:  # half of a surrogate pair
+        return False
+
+
 class Table:
     """Reads and writes of one table; refusals come as `ConditionFailedError`, trouble as a 503."""
 
@@ -83,7 +91,12 @@ class Table:
         self.name = name
 
     def get(self, pk: str, sk: str) -> Item | None:
-        """A consistent read: what was answered a moment ago is there."""
+        """A consistent read: what was answered a moment ago is there.
+
+        A key that the table could not hold, as strangers may name, is just not there.
+        """
+        if not (_fits(pk, _LONGEST_KEY) and _fits(sk, _LONGEST_SORT_KEY)):
+            return None
         found = self.client.get_item(
             TableName=self.name, Key=encode({"pk": pk, "sk": sk}), ConsistentRead=True
         ).get("Item")

@@ -195,29 +195,35 @@ def attempt_of(intent: stripe.PaymentIntent | None, charge: stripe.Charge | None
     error = intent.last_payment_error
     reusable = intent.setup_future_usage == "off_session"
     failed = intent.status in {"requires_payment_method", "canceled"} and error is not None
-    if charge is not None and (not failed or error is None or error.charge == charge.id):
+    if charge is not None and (not failed or _told(error, "charge") == charge.id):
         return Attempt(
             id=charge.id,
             charge_id=charge.id,
             payment_method=_charged_method(charge, reusable),
             failure_code=charge.failure_code if failed else None,
             failure_message=charge.failure_message if failed else None,
-            decline_code=error.decline_code if failed and error else None,
+            decline_code=_told(error, "decline_code") if failed else None,
         )
     if error is None:
         return None
     # No charge was made, as when a 3-D Secure step was refused: the method tells tries apart, for
     # each try makes a new one.
-    method = error.payment_method
+    method: stripe.PaymentMethod | None = _told(error, "payment_method")
+    code: str | None = _told(error, "code")
     return Attempt(
-        id=f"{intent.id}:{error.code}:{method.id if method else ''}",
+        id=f"{intent.id}:{code}:{method.id if method else ''}",
         payment_method=_method(method.id, method.type, _details(method, method.type), reusable)
         if method
         else None,
-        failure_code=error.code,
-        failure_message=error.message,
-        decline_code=error.decline_code,
+        failure_code=code,
+        failure_message=_told(error, "message"),
+        decline_code=_told(error, "decline_code"),
     )
+
+
+def _told(error: object, member: str) -> Any:
+    """A member of an error: Stripe leaves out those that have no value, and the SDK then raises."""
+    return getattr(error, member, None)
 
 
 def _charged_method(charge: stripe.Charge, reusable: bool) -> PaymentMethod | None:

@@ -21,7 +21,7 @@ from paylink.http.schemas.payments import (
     PaymentObject,
     known_currencies,
 )
-from paylink.http.schemas.validation import validated
+from paylink.http.schemas.validation import legible, validated
 from paylink.services.charge_payment import NewCharge
 
 
@@ -78,10 +78,8 @@ class ChargePayment(BaseModel):
 
     @field_validator("description")
     @classmethod
-    def _not_blank(cls, value: str) -> str:
-        if not value.strip():
-            raise ValueError("It must not be blank.")
-        return value
+    def _legible(cls, value: str) -> str:
+        return legible(value)
 
 
 def new_charge(body: dict[str, Any]) -> NewCharge:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from datetime import UTC, datetime
+from ipaddress import ip_address
 from typing import Annotated, Any, Literal, TypedDict, get_args
 from urllib.parse import urlsplit
 
@@ -24,10 +25,12 @@ from paylink.domain.organization import Mode
 from paylink.domain.payment import CancellationReason, Kind, Payment, Status, TaxStatus
 from paylink.http.envelope import timestamp
 from paylink.http.operation import Operation
-from paylink.http.schemas.validation import validated
+from paylink.http.schemas.validation import legible, validated
 from paylink.services.create_payment import NewLink
 
 _LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
+_LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+_HOST = re.compile(rf"(?=.{{1,253}}\.?$)(?:{_LABEL}\.)+{_LABEL}\.?", re.ASCII)
 _ZONED = re.compile(r".*(Z|[+-]\d{2}:?\d{2})", re.ASCII)
 
 STATUSES: tuple[str, ...] = get_args(Status)
@@ -116,10 +119,8 @@ class CreatePayment(BaseModel):
 
     @field_validator("description")
     @classmethod
-    def _not_blank(cls, value: str) -> str:
-        if not value.strip():
-            raise ValueError("It must not be blank.")
-        return value
+    def _legible(cls, value: str) -> str:
+        return legible(value)
 
 
 def new_link(body: dict[str, Any], mode: Mode) -> NewLink:
@@ -147,18 +148,28 @@ def _check_url(url: str, mode: Mode) -> None:
         raise ValidationError([problem])
     try:
         parts = urlsplit(url)
-        host = parts.hostname
-        _ = parts.port  # raises for one that is no port
+        host = (parts.hostname or "").encode("idna").decode()
+        port = parts.port  # raises for one that is no port
     except ValueError:
         raise ValidationError([problem]) from None
-    if not host or "@" in parts.netloc:
+    local_host = host in _LOCAL_HOSTS
+    if not (_HOST.fullmatch(host) or local_host or _is_address(host)) or port == 0 or "@" in parts.netloc:
         raise ValidationError([problem])
-    local = parts.scheme == "http" and host in _LOCAL_HOSTS and mode == "sandbox"
+    local = parts.scheme == "http" and local_host and mode == "sandbox"
     if parts.scheme != "https" and not local:
         raise ValidationError([problem])
 
 
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
 def _expiry(text: str) -> datetime:
+    text = text.upper()
     try:
         moment = datetime.fromisoformat(text)
         if moment.tzinfo is not None and _ZONED.fullmatch(text):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import unicodedata
 from typing import Any, TypeVar
 
 from pydantic import BaseModel
 from pydantic import ValidationError as PydanticError
 
 from paylink.domain.errors import FieldProblem, ValidationError
+
+_INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp", "Zs"})
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -22,6 +25,22 @@ def validated(model: type[Model], body: dict[str, Any]) -> Model:
             for found in error.errors(include_url=False, include_context=False, include_input=False)
         ]
         raise ValidationError(problems) from None
+
+
+def legible(text: str) -> str:
+    """Text that people are shown: something can be seen, and nothing hides or turns the rest."""
+    if any(_hides(character) for character in text):
+        raise ValueError("It must have no control characters.")
+    if all(unicodedata.category(character) in _INVISIBLE for character in text):
+        raise ValueError("It must not be blank.")
+    return text
+
+
+def _hides(character: str) -> bool:
+    # Line breaks and tabs are fine; overrides of direction let a text read as another one.
+    control = unicodedata.category(character) == "Cc" and character not in "\n\r\t"
+    noncharacter = ord(character) & 0xFFFE == 0xFFFE or "\ufdd0" <= character <= "\ufdef"
+    return control or noncharacter or "\u202a" <= character <= "\u202e"
 
 
 def _field(location: tuple[int | str, ...]) -> str:
