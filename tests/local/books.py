@@ -6,8 +6,6 @@ from collections import defaultdict
 from collections.abc import Collection
 from typing import Any
 
-import httpx
-
 from tests.local.stack import Stack, wait_for
 
 Found = dict[str, Any]
@@ -18,12 +16,8 @@ def sandbox_objects(stack: Stack, path: str, **filters: str) -> list[Found]:
     found: list[Found] = []
     query: dict[str, Any] = {"limit": 100, **filters}
     while True:
-        answer = httpx.get(
-            f"{stack.about['stripeUrl']}/v1/{path}",
-            params=query,
-            auth=("sk_test_x", ""),
-            trust_env=False,
-            timeout=40,
+        answer = stack.sandbox.get(
+            f"{stack.about['stripeUrl']}/v1/{path}", params=query, auth=("sk_test_x", "")
         )
         assert answer.status_code == 200, answer.text
         page = answer.json()

@@ -105,12 +105,10 @@ def said(answer: httpx.Response) -> str:
 
 def pay(stack: Stack, session: str, **fields: str) -> bool:
     """Sends the checkout page's form; whether it was still open, and nothing was declined."""
-    answer = httpx.post(
+    answer = stack.sandbox.post(
         f"{stack.about['stripeUrl']}/c/pay/{session}",
         data={**BUYER, **CARD, **fields},
         headers={"accept": "application/json"},
-        trust_env=False,
-        timeout=40,
     )
     if answer.status_code == 402 and answer.json()["message"]:
         return False
