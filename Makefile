@@ -63,6 +63,10 @@ install: .venv/.installed ## Make the development environment, .venv, with the c
 test: install ## All tests
 	@.venv/bin/python -m pytest
 
+.PHONY: race
+race: install ## 200 rounds of every race, with a table of their outcomes (ROUNDS=200)
+	@PAYLINK_RACE_ROUNDS=$(or $(ROUNDS),200) .venv/bin/python -m pytest tests/local/test_race_rounds.py
+
 # sam pins older versions of packages that the product uses, so it has an environment of its own.
 .venv-sam/.installed: requirements/sam.txt | _python
 	@echo "Installing requirements/sam.txt into .venv-sam"

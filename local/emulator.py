@@ -1,4 +1,4 @@
-"""Starts the AWS emulator, MiniStack, with four behaviours that the stack needs and it lacks.
+"""Starts the AWS emulator, MiniStack, with five behaviours that the stack needs and it lacks.
 
 Run by the emulator's own environment, whose version is pinned: this reaches into it.
 
@@ -9,6 +9,9 @@ delivery is at least once.
 
 It restores how far a stream was read, but not the stream: after a restart it would wait for as many
 new records as it had read before. It begins anew instead.
+
+It knows a queue by its address, port included: after a restart on another port it would read none.
+Restored queues get the present port.
 
 It speaks plain http on this machine's loopback, which the bucket's policy refuses. The policy stays
 as it will be on AWS; requests count as encrypted (`aws:SecureTransport`).
@@ -26,10 +29,11 @@ from typing import Any
 
 from ministack import app
 from ministack.core import lambda_runtime
-from ministack.services import lambda_svc
+from ministack.services import lambda_svc, sqs
 
 _execute = lambda_svc._execute_function
 _load_persisted_state = lambda_svc.load_persisted_state
+_load_queues = sqs.load_persisted_state
 _pin_request_origin = app.pin_request_origin
 
 
@@ -46,6 +50,16 @@ def execute_and_see_partial_failures(func: dict[str, Any], event: Any) -> Any:
 
 def load_without_stream_positions(data: dict[str, Any]) -> None:
     _load_persisted_state({**data, "dynamodb_stream_positions": {}})
+
+
+def load_queues_at_this_port(data: dict[str, Any]) -> None:
+    _load_queues(data)
+    queues = sqs._queues._data
+    for (account, region, url), queue in list(queues.items()):
+        del queues[account, region, url]
+        queue["url"] = sqs._queue_url_for_account(account, queue["name"])
+        queues[account, region, queue["url"]] = queue
+    sqs._rebuild_queue_name_index()
 
 
 def pin_as_encrypted(address: str, _encrypted: bool) -> None:
@@ -80,6 +94,7 @@ def keep_processes_ready() -> None:
 if __name__ == "__main__":
     lambda_svc._execute_function = execute_and_see_partial_failures
     lambda_svc.load_persisted_state = load_without_stream_positions
+    sqs.load_persisted_state = load_queues_at_this_port
     app.pin_request_origin = pin_as_encrypted
     threading.Thread(target=keep_processes_ready, daemon=True).start()
     app.main()

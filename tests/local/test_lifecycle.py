@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import subprocess
@@ -11,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.local.stack import make, ports_environment
+from tests.local.stack import Stack, make, ports_environment
 
 MEMBERS = {
     "apiUrl",
@@ -97,6 +98,16 @@ def test_the_printed_curl_line_makes_a_payment(state: Path) -> None:
     answer = json.loads(done.stdout)
     assert answer["success"] is True
     assert answer["data"]["status"] == "pending"
+
+
+def test_a_restart_on_other_ports_issues_invoices_as_before(state: Path) -> None:
+    assert make("run", state=state, **ports_environment()).returncode == 0
+    assert make("stop", state=state).returncode == 0
+    assert make("run", state=state, **ports_environment()).returncode == 0
+    with contextlib.closing(Stack.at(state)) as stack:
+        payment = stack.create()
+        stack.pay_by_form(payment["url"])
+        stack.await_payment(payment["id"], status="succeeded", invoiceId=...)
 
 
 def test_a_taken_port_is_said_in_one_line(state: Path) -> None:

@@ -1,0 +1,151 @@
+"""Whether what is stored and what the sandbox took say the same, whatever happened before."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection
+from typing import Any
+
+from tests.local.stack import Stack, wait_for
+
+Found = dict[str, Any]
+
+
+def sandbox_objects(stack: Stack, path: str, **filters: str) -> list[Found]:
+    """All objects of a kind, page by page."""
+    found: list[Found] = []
+    query: dict[str, Any] = {"limit": 100, **filters}
+    while True:
+        answer = stack.sandbox.get(
+            f"{stack.about['stripeUrl']}/v1/{path}", params=query, auth=("sk_test_x", "")
+        )
+        assert answer.status_code == 200, answer.text
+        page = answer.json()
+        found += page["data"]
+        if not page["has_more"]:
+            return found
+        query["starting_after"] = page["data"][-1]["id"]
+
+
+def await_quiet(stack: Stack, seconds: float) -> None:
+    """Until the sandbox has nothing more to tell."""
+
+    def look() -> bool:
+        states = ("pending", "sending")
+        return not any(
+            stack.control("GET", f"deliveries?state={state}")["deliveries"] for state in states
+        )
+
+    wait_for(look, "every webhook answered with 2xx", seconds)
+
+
+def check_books(stack: Stack, ids: Collection[str], seconds: float = 60) -> dict[str, Found]:
+    """Waits until these payments are at rest, checks them, and returns what is stored of them."""
+    await_quiet(stack, seconds)
+    intents = _by_payment(sandbox_objects(stack, "payment_intents"), ids)
+    sessions = _by_payment(sandbox_objects(stack, "checkout/sessions"), ids)
+    paid = {id_ for id_ in ids if any(i["amount_received"] for i in intents[id_])}
+
+    def invoiced() -> bool:
+        invoices = stack.items("INVOICE#")
+        return paid <= {i["payment_id"] for i in invoices if i.get("document_key")}
+
+    wait_for(invoiced, "an invoice of every paid payment", seconds)
+    everything = stack.items("")
+    payments = {p["id"]: p for p in everything if p["sk"] == "PAYMENT" and p["id"] in ids}
+    assert payments.keys() == set(ids)
+    transactions = _by_payment_id(everything, "TRANSACTION")
+    invoices = _by_payment_id(everything, "INVOICE")
+    for id_, payment in payments.items():
+        _check_payment(payment, intents[id_], sessions[id_], transactions[id_], invoices[id_])
+    _check_numbers(everything)
+    return payments
+
+
+def _check_payment(
+    payment: Found,
+    intents: list[Found],
+    sessions: list[Found],
+    transactions: list[Found],
+    invoices: list[Found],
+) -> None:
+    told = {
+        "payment": payment,
+        "transactions": transactions,
+        "invoices": invoices,
+        "sandbox": [(i["id"], i["status"], i["amount_received"]) for i in intents],
+        "sessions": [(s["id"], s["status"], s["payment_status"]) for s in sessions],
+    }
+    status = payment["status"]
+    statuses = [entry["status"] for entry in payment["history"]]
+    assert statuses[-1] == status, told
+    if "succeeded" in statuses:
+        rest = statuses[statuses.index("succeeded") :]
+        assert set(rest) == {"succeeded"}, told
+    assert statuses.count("canceled") <= 1, told
+
+    # Money that the sandbox took is ours, attempt by attempt, and there is no other.
+    took = {i["latest_charge"]: i["amount_received"] for i in intents if i["amount_received"]}
+    ours = [t for t in transactions if t["status"] == "succeeded"]
+    assert {t["charge_id"]: _total(t) for t in ours} == took, told
+    assert len(ours) == len(took), told
+    assert (status == "succeeded") == bool(took), told
+    attempts = [t.get("charge_id") or t["id"] for t in transactions]
+    assert len(set(attempts)) == len(attempts), told
+
+    # One invoice for one paid payment, over the same amounts.
+    assert len(invoices) == (1 if status == "succeeded" else 0), told
+    for invoice in invoices:
+        assert invoice["id"] == payment["invoice_id"], told
+        assert invoice["transaction_id"] in {t["id"] for t in ours}, told
+        assert _amounts(invoice) == _amounts(payment), told
+        assert took[payment["settlement"]["charge_id"]] == _total(payment), told
+
+    # Nothing is left that somebody could still pay.
+    if status in {"canceled", "succeeded"}:
+        assert "open" not in {s["status"] for s in sessions}, told
+    if payment.get("kind") == "charge":
+        assert {i["status"] for i in intents} <= {"succeeded", "canceled"}, told
+
+
+def _check_numbers(everything: list[Found]) -> None:
+    """Each series is 1, 2, 3 … without a gap, up to the last number given."""
+    numbers: defaultdict[tuple[str, str, str], list[int]] = defaultdict(list)
+    for item in everything:
+        if item["sk"] == "INVOICE":
+            _, year, sequence = item["number"].split("-")
+            numbers[item["organization_id"], item["mode"], year].append(int(sequence))
+    given = {
+        (i["organization_id"], i["mode"], i["pk"].rsplit("#", 1)[1]): int(i["taken"])
+        for i in everything
+        if i["sk"] == "NUMBERS"
+    }
+    assert given == {series: len(taken) for series, taken in numbers.items()}
+    for series, taken in numbers.items():
+        assert sorted(taken) == list(range(1, len(taken) + 1)), series
+
+
+def _amounts(item: Found) -> tuple[int, int]:
+    return int(item["amount_subtotal"]), int(item.get("tax_amount", 0))
+
+
+def _total(item: Found) -> int:
+    return sum(_amounts(item))
+
+
+def _by_payment(objects: list[Found], ids: Collection[str]) -> defaultdict[str, list[Found]]:
+    """The sandbox's objects by the payment that is marked on them."""
+    found: defaultdict[str, list[Found]] = defaultdict(list)
+    for one in objects:
+        payment_id = one["metadata"].get("payment_id")
+        if payment_id in ids:
+            found[payment_id].append(one)
+    return found
+
+
+def _by_payment_id(items: list[Found], kind: str) -> defaultdict[str, list[Found]]:
+    found: defaultdict[str, list[Found]] = defaultdict(list)
+    for item in items:
+        if item["sk"] == kind:
+            found[item["payment_id"]].append(item)
+    return found

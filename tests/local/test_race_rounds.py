@@ -1,0 +1,412 @@
+"""Two things at the same moment, many times over: whoever wins, the books agree afterwards.
+
+``make race`` plays 200 rounds of each and prints how often which outcome was seen; ``make test``
+plays a few. Rounds of a race differ in who is given how much of a start: it follows the outcomes,
+so that both go on winning and the rounds stay near the moment that decides.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import time
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.local.books import check_books, sandbox_objects
+from tests.local.stack import Stack, wait_for
+
+ROUNDS = int(os.environ.get("PAYLINK_RACE_ROUNDS", "3"))
+BUYER = {"email": "anna@example.com", "name": "Anna Example", "country": "DE", "postal": "10115"}
+CARD = {"card": "4242 4242 4242 4242", "expiry": "12 / 34", "cvc": "123"}
+
+Outcomes = Counter[str]
+
+
+@pytest.fixture(scope="module")
+def table(request: pytest.FixtureRequest) -> Iterator[dict[str, Outcomes]]:
+    """How often which outcome was seen; printed when all races are over."""
+    seen: dict[str, Outcomes] = {}
+    yield seen
+    with request.config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
+        for race, outcomes in seen.items():
+            print(f"\n{race}")
+            for outcome, count in outcomes.most_common():
+                print(f"  {count:5d}  {outcome}")
+
+
+@pytest.fixture
+def outcomes(request: pytest.FixtureRequest, table: dict[str, Outcomes]) -> Outcomes:
+    name = request.node.name.removeprefix("test_").replace("_", " ")
+    return table.setdefault(name, Counter())
+
+
+class Start:
+    """The start that one of two rivals is given, in seconds; it is made to lose half the time."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+
+    def wait(self) -> None:
+        time.sleep(self._seconds * random.uniform(0.9, 1.1))  # noqa: S311 - no secret
+
+    def was_enough(self, enough: bool) -> None:
+        """Whether the other one, who waited for no one, won."""
+        self._seconds = min(1.0, max(0.001, self._seconds * (0.8 if enough else 1.3)))
+
+
+class Api:
+    """A key of its own, with a minute's allowance of its own, used by many threads."""
+
+    def __init__(self, stack: Stack) -> None:
+        self.stack = stack
+        headers = {"x-api-key": stack.about["apiKey"]}
+        made = stack.http.post("/api-keys", json={"name": "race"}, headers=headers)
+        assert made.status_code == 201, made.text
+        self._headers = {"x-api-key": str(made.json()["data"]["apiKey"])}
+
+    def post(self, path: str, body: dict[str, Any] | None = None) -> httpx.Response:
+        while True:
+            answer = self.stack.http.post(path, json=body, headers=self._headers)
+            if answer.status_code != 429:
+                return answer
+            time.sleep(float(answer.headers["retry-after"]))
+
+    def create(self, **fields: Any) -> dict[str, Any]:
+        body = {"amount": 4900, "currency": "eur", "description": "Consulting", **fields}
+        answer = self.post("/payments", body)
+        assert answer.status_code == 201, answer.text
+        made: dict[str, Any] = answer.json()["data"]
+        return made
+
+    def cancel(self, payment: dict[str, Any]) -> str:
+        return said(self.post(f"/payments/{payment['id']}/cancel"))
+
+
+@pytest.fixture
+def api(stack: Stack) -> Api:
+    return Api(stack)
+
+
+def said(answer: httpx.Response) -> str:
+    """The status, and the code if it is an error."""
+    if answer.status_code < 400:
+        return str(answer.status_code)
+    return f"{answer.status_code} {answer.json()['error']['code']}"
+
+
+def pay(stack: Stack, session: str, **fields: str) -> bool:
+    """Sends the checkout page's form; whether it was still open, and nothing was declined."""
+    answer = stack.sandbox.post(
+        f"{stack.about['stripeUrl']}/c/pay/{session}",
+        data={**BUYER, **CARD, **fields},
+        headers={"accept": "application/json"},
+    )
+    if answer.status_code == 402 and answer.json()["message"]:
+        return False
+    assert answer.status_code == 200, answer.text
+    return str(answer.json()["url"]) != f"/c/pay/{session}"
+
+
+def sweep(stack: Stack, client: Any, moment: datetime) -> dict[str, int]:
+    """The counts of one run of the sweep at a moment that may lie ahead."""
+    answer = client.invoke(
+        FunctionName=f"{stack.about['stackName']}-expire_links",
+        Payload=json.dumps({"time": moment.isoformat()}),
+    )
+    counts = json.loads(answer["Payload"].read())
+    assert "FunctionError" not in answer, counts
+    assert counts["failed"] == counts["left"] == 0, counts
+    return dict(counts)
+
+
+def together(*calls: Callable[[], Any]) -> list[Any]:
+    """What the calls answered, made at the same moment."""
+    with ThreadPoolExecutor(len(calls)) as pool:
+        running = [pool.submit(call) for call in calls]
+        return [one.result() for one in running]
+
+
+def after(start: Start, call: Callable[[], Any]) -> Callable[[], Any]:
+    def delayed() -> Any:
+        start.wait()
+        return call()
+
+    return delayed
+
+
+def test_cancel_against_pay(api: Api, stack: Stack, outcomes: Outcomes) -> None:
+    start = Start(0.08)
+    seen: dict[str, str] = {}
+    for _ in range(ROUNDS):
+        payment = api.create()
+        session = stack.session_of(payment)
+        answer, paid = together(
+            lambda payment=payment: api.cancel(payment),
+            after(start, lambda session=session: pay(stack, session)),
+        )
+        start.was_enough(not paid)
+        seen[payment["id"]] = f"cancel {answer}, {'paid' if paid else 'too late to pay'}"
+        assert (answer, paid) in {("200", False), ("409 payment_not_cancelable", True)}
+    for id_, stored in check_books(stack, seen).items():
+        outcomes[f"{seen[id_]}: {stored['status']}"] += 1
+
+
+def test_sweep_against_pay(api: Api, stack: Stack, outcomes: Outcomes) -> None:
+    start = Start(0.08)
+    client = stack.aws("lambda")
+    seen: dict[str, str] = {}
+    for _ in range(ROUNDS):
+        deadline = datetime.now(UTC) + timedelta(minutes=31)
+        payment = api.create(expiresAt=deadline.isoformat())
+        session = stack.session_of(payment)
+        _, paid = together(
+            lambda deadline=deadline: sweep(stack, client, deadline + timedelta(seconds=1)),
+            after(start, lambda session=session: pay(stack, session)),
+        )
+        start.was_enough(not paid)
+        seen[payment["id"]] = "paid" if paid else "too late to pay"
+    for id_, stored in check_books(stack, seen).items():
+        outcomes[f"{seen[id_]}: {stored['status']}"] += 1
+        assert stored["status"] == ("succeeded" if seen[id_] == "paid" else "canceled")
+
+
+def test_cancel_against_sweep(api: Api, stack: Stack, outcomes: Outcomes) -> None:
+    start = Start(0.02)
+    client = stack.aws("lambda")
+    seen: dict[str, str] = {}
+    for _ in range(ROUNDS):
+        deadline = datetime.now(UTC) + timedelta(minutes=31)
+        payment = api.create(expiresAt=deadline.isoformat())
+        answer, swept = together(
+            after(start, lambda payment=payment: api.cancel(payment)),
+            lambda deadline=deadline: sweep(stack, client, deadline + timedelta(seconds=1)),
+        )
+        assert answer == "200"
+        start.was_enough(swept["canceled"] > 0)
+        seen[payment["id"]] = "swept" if swept["canceled"] else "not swept"
+    for id_, stored in check_books(stack, seen).items():
+        outcomes[f"{seen[id_]}: canceled, {stored['cancellation_reason']}"] += 1
+        assert stored["cancellation_reason"] == ("expired" if seen[id_] == "swept" else "requested")
+
+
+def with_ended_session(api: Api) -> tuple[dict[str, Any], str]:
+    """A link whose first session, the second value, has ended at the provider a moment ago."""
+    payment = api.create()
+    first = api.stack.session_of(payment)
+    api.stack.control("POST", f"checkout_sessions/{first}/expire")
+    return payment, first
+
+
+def await_page(stack: Stack, payment: dict[str, Any]) -> None:
+    """Until the news of the end has come, and the link offers the next session."""
+    wait_for(lambda: stack.http.get(payment["url"]).status_code == 200, "the pay page")
+
+
+def open_twice(stack: Stack, payment: dict[str, Any]) -> set[str]:
+    """The sessions that two tabs are sent to at the same moment."""
+    answers = together(*[lambda: stack.http.post(payment["url"])] * 2)
+    assert {a.status_code for a in answers} == {303}, [a.text for a in answers]
+    places = [a.headers["location"] for a in answers]
+    return {place.split("/c/pay/")[1].split("#")[0] for place in places}
+
+
+def test_two_tabs(api: Api, stack: Stack, outcomes: Outcomes) -> None:
+    seen: dict[str, str] = {}
+    for _ in range(ROUNDS):
+        payment, first = with_ended_session(api)
+        early = open_twice(stack, payment)  # while the news of the end is under way
+        if early == {first}:
+            await_page(stack, payment)
+        (session,) = (early | open_twice(stack, payment)) - {first}
+        paid = together(*[lambda session=session: pay(stack, session)] * 2)
+        news = "late" if first in early else "early"
+        seen[payment["id"]] = f"news of the end {news}, two forms, {sum(paid)} accepted"
+    for id_, stored in check_books(stack, seen).items():
+        outcomes[f"{seen[id_]}: {stored['status']}"] += 1
+        assert stored["status"] == "succeeded"
+        assert len(stored["sessions"]) == 2
+
+
+def test_cancel_against_a_new_tab(api: Api, stack: Stack, outcomes: Outcomes) -> None:
+    start = Start(0.03)
+    seen: dict[str, str] = {}
+    for _ in range(ROUNDS):
+        payment, _ = with_ended_session(api)
+        await_page(stack, payment)
+        answer, opened = together(
+            after(start, lambda payment=payment: api.cancel(payment)),
+            lambda url=payment["url"]: stack.http.post(url),
+        )
+        assert answer == "200"
+        went = "/c/pay/" in opened.headers.get("location", "")
+        start.was_enough(went)
+        seen[payment["id"]] = f"tab {opened.status_code} {'to a checkout' if went else 'nowhere'}"
+    for id_, stored in check_books(stack, seen).items():
+        outcomes[f"cancel 200, {seen[id_]}, {len(stored['sessions'])} sessions"] += 1
+        assert stored["status"] == "canceled"
+
+
+def test_decline_against_pay(api: Api, stack: Stack, outcomes: Outcomes) -> None:
+    ids: set[str] = set()
+    for _ in range(ROUNDS):
+        payment = api.create()
+        session = stack.session_of(payment)
+        _, paid = together(
+            lambda session=session: pay(stack, session, card="4000 0000 0000 0002"),
+            lambda session=session: pay(stack, session),
+        )
+        assert paid
+        ids.add(payment["id"])
+    for stored in check_books(stack, ids).values():
+        statuses = [entry["status"] for entry in stored["history"]]
+        outcomes[f"we saw {', '.join(statuses)}"] += 1
+        assert stored["status"] == "succeeded"
+
+
+def test_debit_settles_against_sweep_and_cancel(api: Api, stack: Stack, outcomes: Outcomes) -> None:
+    client = stack.aws("lambda")
+    seen: dict[str, str] = {}
+    for _ in range(ROUNDS):
+        deadline = datetime.now(UTC) + timedelta(minutes=31)
+        payment = api.create(expiresAt=deadline.isoformat())
+        session = stack.session_of(payment)
+        assert pay(stack, session, method="debit")
+        intent = stack.stripe(f"checkout/sessions/{session}")["payment_intent"]
+        # The news that the debit is on its way races with all of these.
+        swept, canceled, _ = together(
+            lambda deadline=deadline: sweep(stack, client, deadline + timedelta(seconds=1)),
+            lambda payment=payment: api.cancel(payment),
+            lambda intent=intent: stack.control("POST", f"payment_intents/{intent}/settle"),
+        )
+        assert swept["canceled"] == 0
+        assert canceled == "409 payment_not_cancelable"
+        seen[payment["id"]] = canceled
+    for id_, stored in check_books(stack, seen).items():
+        statuses = [entry["status"] for entry in stored["history"]]
+        outcomes[f"cancel {seen[id_]}; we saw {', '.join(statuses)}"] += 1
+        assert stored["status"] == "succeeded"
+
+
+def test_success_against_its_duplicates(api: Api, stack: Stack, outcomes: Outcomes) -> None:
+    types = ["checkout.session.completed", "payment_intent.succeeded"]
+    stack.control("POST", "webhooks/duplicate", {"types": types, "copies": 4})
+    ids = []
+    for _ in range(ROUNDS):
+        payment = api.create()
+        assert pay(stack, stack.session_of(payment))
+        ids.append(payment["id"])
+    stored = check_books(stack, ids)
+    assert all(p["status"] == "succeeded" for p in stored.values())
+    ours = {
+        event["id"]
+        for kind in types
+        for event in sandbox_objects(stack, "events", type=kind)
+        if event["data"]["object"]["metadata"].get("payment_id") in ids
+    }
+    deliveries = stack.control("GET", "deliveries")["deliveries"]
+    answers = [
+        (d["type"], a["status"]) for d in deliveries if d["event"] in ours for a in d["attempts"]
+    ]
+    outcomes.update(f"{kind}, answered {status}" for kind, status in answers)
+    assert {status for _, status in answers} == {200}
+    assert len(answers) == 8 * ROUNDS
+
+
+@pytest.fixture
+def customer(api: Api, stack: Stack) -> str:
+    """The caller's own id of a customer with a vaulted card."""
+    own = f"race-{uuid.uuid4()}"
+    made = api.post("/customers", {"email": "anna@example.com", "id": own})
+    assert made.status_code == 201, made.text
+    payment = api.create(customerId=own)
+    assert pay(stack, stack.session_of(payment))
+    stack.await_payment(payment["id"], status="succeeded")
+    return own
+
+
+def charge(api: Api, customer: str) -> httpx.Response:
+    body = {"amount": 700, "currency": "eur", "description": "Hours", "customerId": customer}
+    return api.post("/payments/charge", body)
+
+
+def test_charge_against_link(api: Api, stack: Stack, customer: str, outcomes: Outcomes) -> None:
+    links, charges = [], []
+    for number in range(ROUNDS):
+        payment = api.create(customerId=customer)
+        session = stack.session_of(payment)
+        start = Start(0.3 * (number + 0.5) / ROUNDS)  # anywhere within the charge
+        charged, paid = together(
+            lambda: charge(api, customer),
+            after(start, lambda session=session: pay(stack, session)),
+        )
+        assert charged.status_code == 201, charged.text
+        assert paid
+        links.append(payment["id"])
+        charges.append(charged.json()["data"]["id"])
+        outcomes["charge 201, link paid"] += 1
+    stored = check_books(stack, {*links, *charges})
+    assert all(p["status"] == "succeeded" for p in stored.values())
+    (owner,) = {p["customer_id"] for p in stored.values()}
+    key = f"CUSTOMER#{stack.about['organizationId']}#sandbox#{owner}"
+    methods = [i for i in stack.items(key) if str(i["sk"]).startswith("PAYMENT_METHOD#")]
+    assert len(methods) == 1
+
+
+def test_two_charges(api: Api, stack: Stack, customer: str, outcomes: Outcomes) -> None:
+    ids = set()
+    for _ in range(ROUNDS):
+        answers = together(*[lambda: charge(api, customer)] * 2)
+        told = sorted(said(answer) for answer in answers)
+        assert told in (["201", "409 charge_in_progress"], ["201", "201"])
+        outcomes[", ".join(told)] += 1
+        ids |= {a.json()["data"]["id"] for a in answers if a.status_code == 201}
+    assert all(p["status"] == "succeeded" for p in check_books(stack, ids).values())
+    # What was refused has left nothing.
+    listed = [p for p in stack.items("PAYMENT#") if p.get("kind") == "charge"]
+    theirs = {p["id"] for p in listed if p["customer_public_id"] == customer}
+    assert theirs == ids
+
+
+def test_two_sweeps(api: Api, stack: Stack, outcomes: Outcomes) -> None:
+    client = stack.aws("lambda")
+    ids = set()
+    for _ in range(ROUNDS):
+        deadline = datetime.now(UTC) + timedelta(minutes=31)
+        made = together(*[lambda deadline=deadline: api.create(expiresAt=deadline.isoformat())] * 8)
+        moment = deadline + timedelta(seconds=1)
+        counts = together(*[lambda moment=moment: sweep(stack, client, moment)] * 2)
+        ids |= {payment["id"] for payment in made}
+        assert sum(count["canceled"] for count in counts) == len(made), counts
+        shares = sorted(count["canceled"] for count in counts)
+        outcomes[f"8 links canceled: {shares[1]} by one, {shares[0]} by the other"] += 1
+    assert all(p["status"] == "canceled" for p in check_books(stack, ids).values())
+
+
+def test_fifty_at_once(api: Api, stack: Stack, outcomes: Outcomes) -> None:
+    for _ in range(max(1, ROUNDS // 50)):
+        with ThreadPoolExecutor(8) as pool:
+            made = list(pool.map(lambda _: api.create(), range(50)))
+            sessions = list(pool.map(stack.session_of, made))
+        before = {i["number"] for i in stack.items("INVOICE#")}
+        stack.control("POST", "webhooks/hold", {})
+        with ThreadPoolExecutor(8) as pool:
+            assert all(pool.map(lambda session: pay(stack, session), sessions))
+        stack.control("POST", "webhooks/release", {"at_once": True})
+        check_books(stack, {payment["id"] for payment in made}, seconds=120)
+        ours = {p["id"] for p in made}
+        numbers = sorted(
+            int(i["number"].split("-")[2])
+            for i in stack.items("INVOICE#")
+            if i["payment_id"] in ours and i["number"] not in before
+        )
+        assert numbers == list(range(numbers[0], numbers[0] + 50))
+        outcomes["50 paid: 50 consecutive numbers"] += 1
