@@ -153,7 +153,8 @@ def _check_url(url: str, mode: Mode) -> None:
     except ValueError:
         raise ValidationError([problem]) from None
     local_host = host in _LOCAL_HOSTS
-    if not (_HOST.fullmatch(host) or local_host or _is_address(host)) or port == 0 or "@" in parts.netloc:
+    named = _HOST.fullmatch(host) or local_host or _is_address(host)
+    if not named or port == 0 or "@" in parts.netloc:
         raise ValidationError([problem])
     local = parts.scheme == "http" and local_host and mode == "sandbox"
     if parts.scheme != "https" and not local:
