@@ -241,6 +241,15 @@ export interface Payment {
   updatedAt: string;
 }
 
+/** What was paid for. */
+export interface PaymentContext {
+  reason: "one_time_payment";
+  /** The payment; null for a charge. */
+  paymentLinkId: string | null;
+  /** Always null. */
+  recovery: null;
+}
+
 /** A card or bank account that charges can use; its number is at the provider only. */
 export interface PaymentMethod {
   object: "payment_method";
@@ -263,6 +272,42 @@ export interface RemovedPaymentMethod {
   id: string;
   livemode: boolean;
   deleted: true;
+}
+
+/** One settled or failed attempt to pay. Amounts are integers in minor units of the currency, and `subtotal + taxAmount = grossAmount` always. */
+export interface Transaction {
+  object: "transaction";
+  id: string;
+  livemode: boolean;
+  paymentId: string;
+  /** Of money that came. The invoice follows within seconds; money that came twice has none. */
+  invoiceId: string | null;
+  /** `refunded` once all of it went back. */
+  status: "pending" | "succeeded" | "failed" | "refunded" | "disputed";
+  provider: "stripe";
+  /** With tax. */
+  grossAmount: number;
+  subtotal: number;
+  taxAmount: number;
+  /** What the buyer saw. */
+  presentmentAmount: number;
+  /** ISO 4217, lower case. */
+  currency: string;
+  /** `card` and so on. */
+  paymentMethod: string | null;
+  /** The brand. */
+  subPaymentMethod: string | null;
+  customerEmail: string | null;
+  customerName: string | null;
+  /** The provider's. */
+  failureCode: string | null;
+  failureMessage: string | null;
+  paymentContext: PaymentContext;
+  paidAt: string | null;
+  /** Always null: when the provider pays out isn't known here. */
+  availableAt: null;
+  createdAt: string;
+  updatedAt: string;
 }
 
 export interface UpdateCustomer {
@@ -407,5 +452,25 @@ export interface Operations {
       paymentId: string;
     };
     response: Success<Payment>;
+  };
+  /** List transactions `GET /transactions` */
+  listTransactions: {
+    query: {
+      status?: "pending" | "succeeded" | "failed" | "refunded" | "disputed";
+      /** Only of buyers with this e-mail address, in any case. */
+      customerEmail?: string;
+      /** How many to answer at most. */
+      limit?: number;
+      /** `nextCursor` of the page before, with the same filters. */
+      cursor?: string;
+    };
+    response: Page<Transaction>;
+  };
+  /** Get a transaction `GET /transactions/{transactionId}` */
+  getTransaction: {
+    path: {
+      transactionId: string;
+    };
+    response: Success<Transaction>;
   };
 }

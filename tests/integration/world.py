@@ -294,6 +294,27 @@ class World:
     def payment(self, payment_id: str, seller: Seller | None = None) -> dict[str, Any]:
         return self.get_payment(payment_id, seller).data
 
+    def transactions(
+        self, query: dict[str, str] | None = None, seller: Seller | None = None
+    ) -> Answer:
+        event = http_event(
+            "get_payment",
+            route="GET /transactions",
+            headers={"x-api-key": (seller or self.seller).api_key},
+            parameters={},
+            query=query,
+        )
+        return self.http("transactions", event)
+
+    def get_transaction(self, transaction_id: str, seller: Seller | None = None) -> Answer:
+        event = http_event(
+            "get_payment",
+            route="GET /api/v1/transactions/{transactionId}",
+            headers={"x-api-key": (seller or self.seller).api_key},
+            parameters={"transactionId": transaction_id},
+        )
+        return self.http("transactions", event)
+
     def charge(
         self,
         customer: str,

@@ -238,6 +238,20 @@ class MemoryPayments:
                 memory.intents[key] = payment.id
             return payment
 
+    def transaction(self, transaction_id: str) -> Transaction | None:
+        with self._memory.lock:
+            return self._memory.transactions.get(transaction_id)
+
+    def transactions_page(
+        self, organization_id: str, mode: Mode, before: str | None, limit: int
+    ) -> Sequence[tuple[str, Transaction]]:
+        transactions = [
+            transaction
+            for transaction in self._memory.transactions.values()
+            if owner(transaction) == (organization_id, mode)
+        ]
+        return newest_first(transactions, before, limit)
+
     def id_of_payment_intent(self, organization_id: str, mode: Mode, intent_id: str) -> str | None:
         with self._memory.lock:
             return self._memory.intents.get((organization_id, mode, intent_id))

@@ -122,6 +122,14 @@ class PaymentRepository(Protocol):
     ) -> Sequence[tuple[str, Payment]]:
         """Payments older than a position, newest first, with their positions."""
 
+    def transaction(self, transaction_id: str) -> Transaction | None:
+        """The newest state of a transaction of any organization: the caller checks whose it is."""
+
+    def transactions_page(
+        self, organization_id: str, mode: Mode, before: str | None, limit: int
+    ) -> Sequence[tuple[str, Transaction]]:
+        """Transactions older than a position, newest first, with their positions."""
+
     def id_of_payment_intent(self, organization_id: str, mode: Mode, intent_id: str) -> str | None:
         """The payment that a payment intent was made for."""
 

@@ -22,6 +22,7 @@ Status = Literal["pending", "requires_action", "processing", "failed", "succeede
 Kind = Literal["link", "charge"]
 TaxStatus = Literal["pending", "estimated", "final", "not_collecting"]
 CancellationReason = Literal["requested", "expired"]
+TransactionStatus = Literal["pending", "succeeded", "failed", "refunded", "disputed"]
 Outcome = Literal["unpaid", "requires_action", "processing", "failed", "paid"]
 """How the money of one checkout stands; ``unpaid`` is: nothing was tried, or nothing came of it."""
 
@@ -260,7 +261,7 @@ class Transaction:
     organization_id: str
     mode: Mode
     payment_id: str
-    status: Literal["pending", "succeeded", "failed", "refunded", "disputed"]
+    status: TransactionStatus
     amount_subtotal: int
     tax_amount: int
     currency: str
@@ -276,6 +277,9 @@ class Transaction:
     payment_intent_id: str | None = None
     failure_code: str | None = None
     failure_message: str | None = None
+    payment_kind: Kind = "link"
+    surplus: bool = False
+    """The payment had been paid before: this money is to be returned, and has no invoice."""
 
     @property
     def amount_total(self) -> int:
@@ -382,7 +386,7 @@ def _paid_again(payment: Payment, state: CheckoutState) -> bool:
 
 def _received_twice(payment: Payment, state: CheckoutState, now: datetime) -> Change | None:
     """A second session was paid as well: recorded once, and announced to be returned."""
-    transaction = _transaction(payment, state, now, "succeeded")
+    transaction = replace(_transaction(payment, state, now, "succeeded"), surplus=True)
     if any(entry.cause == transaction.id for entry in payment.history):
         return None
     after = replace(
@@ -491,4 +495,5 @@ def _transaction(
         payment_intent_id=state.payment_intent_id,
         failure_code=attempt.failure_code if attempt else None,
         failure_message=attempt.failure_message if attempt else None,
+        payment_kind=payment.kind,
     )

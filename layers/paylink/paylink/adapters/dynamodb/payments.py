@@ -175,6 +175,18 @@ class DynamoPayments:
         )
         return [(place, _payments.validate_python(item)) for place, item in found]
 
+    def transaction(self, transaction_id: str) -> Transaction | None:
+        item = self._table.get(f"TRANSACTION#{transaction_id}", "TRANSACTION")
+        return _transactions.validate_python(item) if item else None
+
+    def transactions_page(
+        self, organization_id: str, mode: Mode, before: str | None, limit: int
+    ) -> Sequence[tuple[str, Transaction]]:
+        found = Lists(self._table).page(
+            "transaction", organization_id, mode, customer_id=None, before=before, limit=limit
+        )
+        return [(place, _transactions.validate_python(item)) for place, item in found]
+
     def id_of_payment_intent(self, organization_id: str, mode: Mode, intent_id: str) -> str | None:
         item = self._table.get(*_intent_key(organization_id, mode, intent_id))
         return str(item["payment_id"]) if item else None
@@ -234,6 +246,13 @@ def _transaction_item(transaction: Transaction) -> Item:
         "sk": "TRANSACTION",
         "schema": SCHEMA,
         **shape(transaction, _transactions),
+        **list_attributes(
+            "transaction",
+            transaction.organization_id,
+            transaction.mode,
+            transaction.created_at,
+            transaction.id,
+        ),
     }
 
 

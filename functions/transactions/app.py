@@ -1,0 +1,32 @@
+"""Attempts to pay as callers read them, one and lists."""
+
+from paylink import bootstrap
+from paylink.http.api import Api
+from paylink.http.auth import Caller
+from paylink.http.envelope import Response, json_response, success
+from paylink.http.lists import choice, list_request, page_response
+from paylink.http.request import Request
+from paylink.http.schemas import transactions as schemas
+from paylink.services.transactions import list_transactions, read_transaction
+
+lambda_handler = Api()
+
+
+@lambda_handler.route("GET /transactions/{transactionId}", "transaction:read", schemas.GET)
+def get(request: Request, caller: Caller) -> Response:
+    found = read_transaction(
+        request.parameters["transactionId"], caller.owner, bootstrap.payments()
+    )
+    return json_response(200, success(schemas.present_transaction(found)))
+
+
+@lambda_handler.route("GET /transactions", "transaction:read", schemas.LIST)
+def list_all(request: Request, caller: Caller) -> Response:
+    page = list_transactions(
+        list_request(request, caller, ("status", "customerEmail")),
+        status=choice(request, "status", schemas.STATUSES),
+        customer_email=request.query.get("customerEmail"),
+        payments=bootstrap.payments(),
+        credentials=bootstrap.credentials(),
+    )
+    return page_response(page, schemas.present_transaction)
