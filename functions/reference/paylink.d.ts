@@ -127,6 +127,13 @@ export interface CreatePayment {
   expiresAt?: string | null;
 }
 
+export interface CreateRefund {
+  /** Minor units of the transaction's currency, tax included. Left out, all that has not been refunded yet. */
+  amount?: number | null;
+  /** Kept with the refund. The provider is told `duplicate`, `fraudulent` and `requested_by_customer`. */
+  reason?: string | null;
+}
+
 /** A new key; `apiKey` is shown this once. */
 export interface CreatedApiKey {
   object: "api_key";
@@ -264,6 +271,24 @@ export interface PaymentMethod {
   expYear: number | null;
   /** Whether charges use it. */
   default: boolean;
+}
+
+/** Money that goes back to the buyer. */
+export interface Refund {
+  object: "refund";
+  id: string;
+  livemode: boolean;
+  transactionId: string;
+  /** Minor units, tax included. */
+  amount: number;
+  /** ISO 4217, lower case. */
+  currency: string;
+  /** The provider's. */
+  chargeId: string | null;
+  /** One that is `pending`, and even one that `succeeded`, can still fail: the payment's `amountRefunded` is then lower again. */
+  status: "pending" | "requires_action" | "succeeded" | "failed" | "canceled";
+  reason: string | null;
+  createdAt: string;
 }
 
 /** What is left of a payment method. */
@@ -472,5 +497,13 @@ export interface Operations {
       transactionId: string;
     };
     response: Success<Transaction>;
+  };
+  /** Refund a transaction `POST /transactions/{transactionId}/refund` */
+  refundTransaction: {
+    path: {
+      transactionId: string;
+    };
+    body: CreateRefund;
+    response: Success<Refund>;
   };
 }

@@ -1,12 +1,15 @@
-"""Attempts to pay as callers read them, one and lists."""
+"""Attempts to pay as callers read them, one and lists; and their money sent back."""
 
 from paylink import bootstrap
 from paylink.http.api import Api
 from paylink.http.auth import Caller
 from paylink.http.envelope import Response, json_response, success
+from paylink.http.idempotency import run_once
+from paylink.http.json_body import parse_optional
 from paylink.http.lists import choice, list_request, page_response
 from paylink.http.request import Request
 from paylink.http.schemas import transactions as schemas
+from paylink.services.refund_transaction import refund_transaction
 from paylink.services.transactions import list_transactions, read_transaction
 
 lambda_handler = Api()
@@ -30,3 +33,24 @@ def list_all(request: Request, caller: Caller) -> Response:
         credentials=bootstrap.credentials(),
     )
     return page_response(page, schemas.present_transaction)
+
+
+@lambda_handler.route(
+    "POST /transactions/{transactionId}/refund", "transaction:write", schemas.REFUND
+)
+def refund(request: Request, caller: Caller) -> Response:
+    body = parse_optional(request.body)
+    wanted = schemas.new_refund(request.parameters["transactionId"], body)
+
+    def run(seed: str | None) -> Response:
+        made, transaction = refund_transaction(
+            wanted,
+            seed,
+            caller.owner,
+            payments=bootstrap.payments(),
+            providers=bootstrap.providers(),
+            clock=bootstrap.clock,
+        )
+        return json_response(201, success(schemas.present_refund(made, transaction)))
+
+    return run_once(request, caller, body, run)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
+
 from tests.integration.aws import TABLE_NAME
 from tests.integration.stripe_driver import DECLINED, Buyer
 from tests.integration.world import World
@@ -89,3 +93,85 @@ def test_a_transaction_of_before_there_were_lists_is_still_read(world: World) ->
     )
     assert world.get_transaction(item["id"]).data["status"] == "succeeded"
     assert world.transactions().json["data"] == []
+
+
+def paid_transaction(world: World) -> tuple[str, str]:
+    """The ids of a paid payment and of its transaction."""
+    payment = world.paid()
+    (found,) = world.transactions().json["data"]
+    return payment["id"], found["id"]
+
+
+def refunds_at_stripe(world: World) -> list[dict[str, Any]]:
+    found = world.stripe.api(world.seller.stripe_key, "GET", "/v1/refunds", limit=100)
+    refunds: list[dict[str, Any]] = found["data"]
+    return refunds
+
+
+def test_a_refund_is_made_once_per_key(world: World) -> None:
+    payment_id, transaction_id = paid_transaction(world)
+    body = {"amount": 1500, "reason": "requested_by_customer", "apiVersion": "ignored"}
+    answer = world.refund(transaction_id, body, key="R")
+    assert answer.status == 201, answer.text
+    (made,) = refunds_at_stripe(world)
+    assert set("id transactionId amount currency chargeId status reason".split()) <= set(
+        answer.data
+    )
+    assert answer.data["transactionId"] == transaction_id
+    assert (answer.data["amount"], answer.data["currency"]) == (1500, "eur")
+    assert (answer.data["status"], answer.data["reason"]) == ("succeeded", body["reason"])
+    assert answer.data["chargeId"] == made["charge"]
+    assert made["metadata"]["refund_id"] == answer.data["id"]
+    again = world.refund(transaction_id, body, key="R")
+    assert (again.status, again.data) == (201, answer.data)
+    assert again.headers["idempotent-replayed"] == "true"
+    assert len(refunds_at_stripe(world)) == 1
+    assert world.payment(payment_id)["amountRefunded"] == 1500
+    assert world.get_transaction(transaction_id).data["status"] == "succeeded"
+    assert world.events_of(payment_id)[-1] == "payment.refunded"
+    assert world.refund(transaction_id, {"amount": 2}, key="R").refused()[2] == (
+        "idempotency_key_mismatch"
+    )
+
+
+def test_the_rest_goes_back_and_then_nothing_more(world: World) -> None:
+    payment_id, transaction_id = paid_transaction(world)
+    world.refund(transaction_id, {"amount": 831})
+    too_much = world.refund(transaction_id, {"amount": 5001})
+    assert too_much.refused() == (400, "validation_error", "validation_error")
+    assert "5000" in too_much.error["message"]
+    assert too_much.error["param"] == "amount"
+    for amount in (0, -1, "10", True, 10.0, 1e3):
+        assert world.refund(transaction_id, {"amount": amount}).status == 400
+    assert world.refund(transaction_id).data["amount"] == 5000
+    assert world.refund(transaction_id, {}).refused() == (409, "conflict_error", "duplicate")
+    assert world.get_transaction(transaction_id).data["status"] == "refunded"
+    assert world.payment(payment_id)["status"] == "succeeded"
+    (listed,) = world.transactions({"status": "refunded"}).json["data"]
+    assert listed["id"] == transaction_id
+
+
+@pytest.mark.parametrize("kind", ["error", "error_after"])
+@pytest.mark.parametrize("stored", ["answer", "result", "nothing"])
+def test_a_refund_that_got_no_answer_is_not_made_twice(
+    world: World, kind: str, stored: str
+) -> None:
+    payment_id, transaction_id = paid_transaction(world)
+    world.stripe.fault(kind, path="/v1/refunds", method="POST", stored=stored)
+    assert world.refund(transaction_id, {"amount": 500}, key="R").refused() == (
+        502,
+        "internal_error",
+        "provider_unavailable",
+    )
+    world.stripe.control("DELETE", "faults")
+    answer = world.refund(transaction_id, {"amount": 500}, key="R")
+    assert answer.status == 201, answer.text
+    assert [refund["amount"] for refund in refunds_at_stripe(world)] == [500]
+    assert world.payment(payment_id)["amountRefunded"] == 500
+
+
+def test_others_money_is_not_sent_back(world: World) -> None:
+    _, transaction_id = paid_transaction(world)
+    live = world.add_mode(world.seller.organization_id, "studio", "live")
+    assert world.refund(transaction_id, seller=live).refused()[2] == "transaction_not_found"
+    assert refunds_at_stripe(world) == []

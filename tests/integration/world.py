@@ -315,6 +315,27 @@ class World:
         )
         return self.http("transactions", event)
 
+    def refund(
+        self,
+        transaction_id: str,
+        body: dict[str, Any] | None = None,
+        *,
+        seller: Seller | None = None,
+        key: str | None = None,
+    ) -> Answer:
+        """``POST /transactions/{id}/refund``; without a body unless one is given."""
+        event = http_event(
+            "refund_transaction",
+            body=json.dumps(body) if body is not None else None,
+            parameters={"transactionId": transaction_id},
+        )
+        if body is None:
+            del event["body"]
+        del event["headers"]["idempotency-key"]
+        event["headers"]["x-api-key"] = (seller or self.seller).api_key
+        event["headers"] |= {"idempotency-key": key} if key is not None else {}
+        return self.http("transactions", event)
+
     def charge(
         self,
         customer: str,

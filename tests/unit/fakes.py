@@ -47,6 +47,7 @@ from paylink.ports import (
     VersionConflictError,
 )
 from tests.unit.fake_charges import FakeCharges
+from tests.unit.fake_refunds import FakeRefunds
 
 START = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 
@@ -561,11 +562,12 @@ class Checkout:
     buyer: Buyer = field(default_factory=Buyer)
 
 
-class FakeProvider(FakeCharges):
+class FakeProvider(FakeCharges, FakeRefunds):
     """Fulfils `paylink.ports.PaymentProvider`, and plays the buyer at the hosted checkout."""
 
     def __init__(self, clock: Callable[[], datetime], name: str = "acct") -> None:
-        super().__init__()
+        FakeCharges.__init__(self)
+        FakeRefunds.__init__(self)
         self._clock = clock
         self._name = name
         self._lock = threading.RLock()
@@ -802,6 +804,13 @@ class FakeProvider(FakeCharges):
             for c in self.checkouts.values()
             if c.payment_id == payment_id and c.outcome == "paid"
         )
+
+    def money_of(self, intent_id: str) -> int:
+        if intent_id in self.intents:
+            state = self.intents[intent_id].state
+            return state.amount if state.outcome == "paid" else 0
+        checkouts = [c for c in self.checkouts.values() if c.intent_id == intent_id]
+        return sum(c.amount + c.tax for c in checkouts if c.outcome == "paid")
 
     def called(self, operation: str) -> int:
         return sum(1 for name, _ in self.calls if name == operation)

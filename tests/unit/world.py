@@ -9,7 +9,7 @@ from typing import Any
 from paylink.domain.customer import Customer
 from paylink.domain.invoice import Invoice
 from paylink.domain.organization import Mode, Organization, ProviderCredentials
-from paylink.domain.payment import LineItem, Payment
+from paylink.domain.payment import LineItem, Payment, Refund, Transaction
 from paylink.http.envelope import failure, success
 from paylink.http.schemas.payments import present_payment
 from paylink.services.cancel_payment import cancel_payment
@@ -27,6 +27,7 @@ from paylink.services.handle_provider_event import ProviderEvent, handle_provide
 from paylink.services.idempotency import IdempotentRequest
 from paylink.services.issue_invoice import issue_invoice
 from paylink.services.open_checkout import open_checkout
+from paylink.services.refund_transaction import NewRefund, refund_transaction
 from paylink.services.view_link import LinkView, view_link
 from tests.unit.fakes import (
     START,
@@ -170,6 +171,29 @@ class World:
         customer_id = self.payment(self.paid()).customer_id
         assert customer_id is not None
         return customer_id
+
+    def transaction(self, payment_id: str) -> Transaction:
+        """The one that paid a payment."""
+        settlement = self.payment(payment_id).settlement
+        assert settlement is not None
+        return self.memory.transactions[settlement.transaction_id]
+
+    def refund(
+        self,
+        transaction_id: str,
+        amount: int | None = None,
+        seed: str | None = None,
+        *,
+        owner: tuple[str, Mode] = (ORGANIZATION, MODE),
+    ) -> Refund:
+        return refund_transaction(
+            NewRefund(transaction_id, amount),
+            seed,
+            owner,
+            payments=self.payments,
+            providers=self.providers,
+            clock=self.clock,
+        )[0]
 
     def hear_charge(self, payment_id: str | None, intent_id: str, **changes: Any) -> str:
         """The provider tells of one payment intent."""

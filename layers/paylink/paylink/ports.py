@@ -13,7 +13,14 @@ from paylink.domain.customer import Customer, PaymentMethod, VaultedMethod
 from paylink.domain.events import DomainEvent
 from paylink.domain.invoice import Invoice
 from paylink.domain.organization import Mode, Organization, ProviderCredentials
-from paylink.domain.payment import CheckoutSession, CheckoutState, Payment, Transaction
+from paylink.domain.payment import (
+    CheckoutSession,
+    CheckoutState,
+    Payment,
+    Refund,
+    Transaction,
+)
+from paylink.domain.refund import RefundState
 
 Clock = Callable[[], datetime]
 """The present moment, aware and in UTC."""
@@ -302,6 +309,14 @@ class PaymentProvider(Protocol):
 
     def cancel_charge(self, intent_id: str) -> None:
         """Makes an intent that waits for somebody unpayable; else ChargeNotOpenError."""
+
+    def create_refund(
+        self, payment: Payment, transaction: Transaction, refund: Refund
+    ) -> RefundState:
+        """Sends money of a transaction back, once for the refund's key."""
+
+    def refunds_of(self, intent_id: str) -> Sequence[RefundState]:
+        """All refunds of a payment intent, whoever made them."""
 
     def create_customer(self, customer: Customer) -> str:
         """Makes the provider's customer of a generation, once, and returns its id."""

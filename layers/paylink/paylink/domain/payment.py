@@ -23,6 +23,7 @@ Kind = Literal["link", "charge"]
 TaxStatus = Literal["pending", "estimated", "final", "not_collecting"]
 CancellationReason = Literal["requested", "expired"]
 TransactionStatus = Literal["pending", "succeeded", "failed", "refunded", "disputed"]
+RefundStatus = Literal["pending", "requires_action", "succeeded", "failed", "canceled"]
 Outcome = Literal["unpaid", "requires_action", "processing", "failed", "paid"]
 """How the money of one checkout stands; ``unpaid`` is: nothing was tried, or nothing came of it."""
 
@@ -164,6 +165,43 @@ class Settlement:
 
 
 @dataclass(frozen=True)
+class Surplus:
+    """Money of a second checkout that was paid as well, by its attempt: it goes back."""
+
+    transaction_id: str
+    payment_intent_id: str
+
+
+@dataclass(frozen=True)
+class Refund:
+    """Money that went back, or is to go; recorded before the provider is asked for it.
+
+    ``amount`` in minor units of the payment's currency.
+    """
+
+    id: str
+    transaction_id: str
+    amount: int
+    status: RefundStatus
+    created_at: datetime
+    provider_id: str | None = None
+    """None until the provider is known to have it."""
+    generation: int = 1
+    """Which key of the provider's it is asked for under."""
+    charge_id: str | None = None
+    reason: str | None = None
+
+    @property
+    def counts(self) -> bool:
+        """Whether the provider has sent the money back, or is about to."""
+        return self.provider_id is not None and self.status not in {"failed", "canceled"}
+
+    @property
+    def idempotency_key(self) -> str:
+        return f"{self.id}:{self.generation}"
+
+
+@dataclass(frozen=True)
 class HistoryEntry:
     """One change of status, and what made it."""
 
@@ -208,6 +246,8 @@ class Payment:
     """Of a link its checkouts; of a charge its payment intents."""
     charge: ChargeTerms | None = None
     settlement: Settlement | None = None
+    surplus: tuple[Surplus, ...] = ()
+    refunds: tuple[Refund, ...] = ()
     history: tuple[HistoryEntry, ...] = ()
     version: int = 0
 
@@ -239,6 +279,17 @@ class Payment:
         if self.kind == "link":
             return self.expires_at if self.status in PAYABLE else None
         return self.created_at + UNFINISHED_FOR if self.status == "pending" else None
+
+    def refund_named(self, refund_id: str) -> Refund | None:
+        return next((refund for refund in self.refunds if refund.id == refund_id), None)
+
+    def transaction_of_intent(self, intent_id: str | None) -> str | None:
+        """The id of the transaction that brought a payment intent's money."""
+        paid = (self.settlement,) if self.settlement else ()
+        return next(
+            (p.transaction_id for p in (*paid, *self.surplus) if p.payment_intent_id == intent_id),
+            None,
+        )
 
     def session_named(self, session_id: str) -> CheckoutSession | None:
         return next((s for s in self.sessions if s.id == session_id), None)
@@ -392,6 +443,7 @@ def _received_twice(payment: Payment, state: CheckoutState, now: datetime) -> Ch
     after = replace(
         payment,
         updated_at=now,
+        surplus=(*payment.surplus, Surplus(transaction.id, state.payment_intent_id or "")),
         history=_remembered(payment, HistoryEntry(now, payment.status, transaction.id)),
     )
     event = event_about(

@@ -34,6 +34,11 @@ def parse_object(body: bytes) -> dict[str, Any]:
     return value
 
 
+def parse_optional(body: bytes) -> dict[str, Any]:
+    """As `parse_object`, where a body may be left out: none or ``null`` is an empty object."""
+    return {} if body.strip(_BLANK) in {b"", b"null"} else parse_object(body)
+
+
 def expect_nothing(body: bytes) -> None:
     """For requests that say all by their route: no body, an empty one, ``null`` or ``{}``."""
     if body.strip(_BLANK) in {b"", b"null"}:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 
@@ -17,6 +18,7 @@ from paylink.adapters.stripe.customers import (
     update_parameters,
 )
 from paylink.adapters.stripe.failures import translated_failures
+from paylink.adapters.stripe.refunds import refund_parameters, refund_state
 from paylink.domain.charge import ChargeState, TaxCalculation
 from paylink.domain.customer import Customer
 from paylink.domain.errors import (
@@ -27,7 +29,14 @@ from paylink.domain.errors import (
     ProviderUnavailableError,
     TaxCalculationError,
 )
-from paylink.domain.payment import CheckoutSession, CheckoutState, Payment
+from paylink.domain.payment import (
+    CheckoutSession,
+    CheckoutState,
+    Payment,
+    Refund,
+    Transaction,
+)
+from paylink.domain.refund import RefundState
 from paylink.ports import ChargeNotOpenError, SessionNotOpenError
 
 if TYPE_CHECKING:
@@ -36,6 +45,7 @@ if TYPE_CHECKING:
         CustomerTaxIdCreateParams,
         CustomerUpdateParams,
         PaymentIntentCreateParams,
+        RefundCreateParams,
     )
     from stripe.params.checkout import SessionCreateParams
     from stripe.params.tax import CalculationCreateParams
@@ -215,6 +225,23 @@ class StripeAccount:
                 self._stripe.payment_intents.cancel(intent_id)
         except ProviderRejectedError as error:
             raise ChargeNotOpenError(intent_id) from error
+
+    def create_refund(
+        self, payment: Payment, transaction: Transaction, refund: Refund
+    ) -> RefundState:
+        parameters = refund_parameters(payment, transaction, refund, self._deployment_id)
+        with translated_failures("refunds.create"):
+            made = self._stripe.refunds.create(
+                cast("RefundCreateParams", parameters),
+                # Money isn't sent again before somebody has looked whether it went.
+                {"idempotency_key": refund.idempotency_key, "max_network_retries": 0},
+            )
+        return refund_state(made)
+
+    def refunds_of(self, intent_id: str) -> Sequence[RefundState]:
+        with translated_failures("refunds.list"):
+            listed = self._stripe.refunds.list({"payment_intent": intent_id, "limit": 100})
+            return [refund_state(refund) for refund in listed.auto_paging_iter()]
 
     def create_customer(self, customer: Customer) -> str:
         parameters = creation_parameters(customer, self._deployment_id)

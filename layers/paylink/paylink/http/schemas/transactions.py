@@ -1,16 +1,23 @@
-"""Transactions as callers see them."""
+"""Transactions as callers see them, and the request that sends their money back."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, TypedDict, get_args
+from typing import Annotated, Any, Literal, TypedDict, get_args
 
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field
 
-from paylink.domain.errors import TransactionNotFoundError
+from paylink.domain.errors import (
+    DuplicateError,
+    ProviderUnavailableError,
+    ProviderUnsupportedError,
+    TransactionNotFoundError,
+)
 from paylink.domain.invoice import invoice_id_for
-from paylink.domain.payment import Transaction, TransactionStatus
+from paylink.domain.payment import Refund, RefundStatus, Transaction, TransactionStatus
 from paylink.http.envelope import timestamp
 from paylink.http.operation import Operation
+from paylink.http.schemas.validation import validated
+from paylink.services.refund_transaction import NewRefund
 
 STATUSES: tuple[str, ...] = get_args(TransactionStatus)
 
@@ -102,6 +109,75 @@ def present_transaction(transaction: Transaction) -> TransactionObject:
     }
 
 
+class CreateRefund(BaseModel):
+    """The body of a refund, which may be left out. Unknown members are ignored."""
+
+    model_config = ConfigDict(extra="ignore", strict=True)
+
+    amount: Annotated[
+        int | None,
+        Field(
+            gt=0,
+            description="Minor units of the transaction's currency, tax included. Left out, all "
+            "that has not been refunded yet.",
+            examples=[1500],
+        ),
+    ] = None
+    reason: Annotated[
+        str | None,
+        Field(
+            max_length=500,
+            description="Kept with the refund. The provider is told `duplicate`, `fraudulent` and "
+            "`requested_by_customer`.",
+            examples=["requested_by_customer"],
+        ),
+    ] = None
+
+
+class RefundObject(TypedDict):
+    """Money that goes back to the buyer."""
+
+    object: Literal["refund"]
+    id: Annotated[str, Field(examples=["ref_1pNcV8sYbGdQ4KmXzT7wLh"])]
+    livemode: bool
+    transactionId: Annotated[str, Field(examples=["txn_6bTq0RkXw2LmZsV9hJcFyD"])]
+    amount: Annotated[int, Field(description="Minor units, tax included.", examples=[1500])]
+    currency: Annotated[str, Field(description="ISO 4217, lower case.", examples=["eur"])]
+    chargeId: Annotated[str | None, Field(description="The provider's.")]
+    status: Annotated[
+        RefundStatus,
+        Field(
+            description="One that is `pending`, and even one that `succeeded`, can still fail: the "
+            "payment's `amountRefunded` is then lower again.",
+            examples=["succeeded"],
+        ),
+    ]
+    reason: str | None
+    createdAt: Annotated[Time, Field(examples=["2026-11-25T09:30:00.000Z"])]
+
+
+def new_refund(transaction_id: str, body: dict[str, Any]) -> NewRefund:
+    """The validated request; raises ValidationError."""
+    fields = validated(CreateRefund, body)
+    return NewRefund(transaction_id, fields.amount, fields.reason)
+
+
+def present_refund(refund: Refund, transaction: Transaction) -> RefundObject:
+    """The contract's refund object."""
+    return {
+        "object": "refund",
+        "id": refund.id,
+        "livemode": transaction.mode == "live",
+        "transactionId": transaction.id,
+        "amount": refund.amount,
+        "currency": transaction.currency,
+        "chargeId": refund.charge_id,
+        "status": refund.status,
+        "reason": refund.reason,
+        "createdAt": timestamp(refund.created_at),
+    }
+
+
 GET = Operation("Get a transaction", TransactionObject, errors=(TransactionNotFoundError,))
 LIST = Operation(
     "List transactions",
@@ -113,4 +189,18 @@ LIST = Operation(
             str, Field(description="Only of buyers with this e-mail address, in any case.")
         ],
     },
+)
+REFUND = Operation(
+    summary="Refund a transaction",
+    description="All of it, or a part. More than is left is refused, with what is left in the "
+    "message; one that went back in full is a `duplicate`.",
+    request=CreateRefund,
+    response=RefundObject,
+    status=201,
+    errors=(
+        TransactionNotFoundError,
+        DuplicateError,
+        ProviderUnsupportedError,
+        ProviderUnavailableError,
+    ),
 )

@@ -1,0 +1,165 @@
+"""Money goes back once, never more than came, and the records are where the provider's are."""
+
+from __future__ import annotations
+
+import pytest
+
+from paylink.domain import events
+from paylink.domain.errors import (
+    DuplicateError,
+    ProviderRejectedError,
+    ProviderUnavailableError,
+    TransactionNotFoundError,
+    ValidationError,
+)
+from tests.unit.world import World, charge_of
+
+
+def intent_of(world: World, payment_id: str) -> str:
+    return world.transaction(payment_id).payment_intent_id or ""
+
+
+def returned(world: World, payment_id: str) -> int:
+    return world.provider.returned(intent_of(world, payment_id))
+
+
+def told(world: World, payment_id: str) -> list[int]:
+    """The amounts of the refunds that were announced."""
+    return [
+        event.data["amountOfRefund"]
+        for event in world.memory.events_about(payment_id)
+        if event.type == events.PAYMENT_REFUNDED
+    ]
+
+
+def test_all_of_it_goes_back_by_default(world: World) -> None:
+    payment_id = world.paid()
+    refund = world.refund(world.transaction(payment_id).id)
+    assert (refund.amount, refund.status) == (1200, "succeeded")
+    assert returned(world, payment_id) == 1200
+    assert world.payment(payment_id).amount_refunded == 1200
+    assert world.payment(payment_id).status == "succeeded"
+    assert world.transaction(payment_id).status == "refunded"
+    assert told(world, payment_id) == [1200]
+
+
+def test_parts_go_back_until_nothing_is_left(world: World) -> None:
+    payment_id = world.paid()
+    transaction_id = world.transaction(payment_id).id
+    world.refund(transaction_id, 300)
+    assert world.transaction(payment_id).status == "succeeded"
+    with pytest.raises(ValidationError, match="900"):
+        world.refund(transaction_id, 901)
+    world.refund(transaction_id, 200)
+    assert world.refund(transaction_id).amount == 700
+    assert world.transaction(payment_id).status == "refunded"
+    for amount in (None, 1):
+        with pytest.raises(DuplicateError):
+            world.refund(transaction_id, amount)
+    assert told(world, payment_id) == [300, 200, 700]
+
+
+def test_a_charge_is_refunded_as_a_link_is(world: World) -> None:
+    customer = world.vaulted_customer()
+    world.charge(charge_of(customer))
+    charged = next(p for p in world.memory.payments.values() if p.kind == "charge")
+    world.refund(world.transaction(charged.id).id, 100)
+    assert world.payment(charged.id).amount_refunded == 100
+
+
+def test_only_money_that_came_goes_back_and_only_its_owners(world: World) -> None:
+    payment_id = world.new_payment()
+    world.provider.decline(world.session(payment_id))
+    world.hear(payment_id)
+    (failed,) = world.memory.transactions
+    with pytest.raises(ValidationError, match="failed"):
+        world.refund(failed)
+    with pytest.raises(TransactionNotFoundError):
+        world.refund(failed, owner=("org_1", "live"))
+
+
+@pytest.mark.parametrize("fault", ["unavailable", "timeout", "stored", "done_but_stored"])
+def test_a_retry_refunds_once_however_the_first_try_failed(world: World, fault: str) -> None:
+    payment_id = world.paid()
+    transaction_id = world.transaction(payment_id).id
+    world.provider.fail("create_refund", fault, fault)  # type: ignore[arg-type]
+    tries = 0
+    refund = None
+    while refund is None:
+        tries += 1
+        try:
+            refund = world.refund(transaction_id, 500, "K")
+        except ProviderUnavailableError:
+            assert tries < 4
+    assert refund.status == "succeeded"
+    assert world.refund(transaction_id, 500, "K") == refund
+    assert returned(world, payment_id) == world.payment(payment_id).amount_refunded == 500
+    assert told(world, payment_id) == [500]
+
+
+def test_a_crash_before_or_after_the_provider_was_asked_refunds_once(world: World) -> None:
+    for skipped in (0, 1):
+        payment_id = world.paid()
+        transaction_id = world.transaction(payment_id).id
+
+        def crash(_commit: object) -> None:
+            raise KeyboardInterrupt
+
+        world.payments.interruptions += [lambda _commit: None] * skipped + [crash]
+        with pytest.raises(KeyboardInterrupt):
+            world.refund(transaction_id, 500, "K")
+        world.refund(transaction_id, 500, "K")
+        assert returned(world, payment_id) == world.payment(payment_id).amount_refunded == 500
+        assert told(world, payment_id) == [500]
+
+
+def test_a_rival_in_between_takes_nothing_more_than_there_is(world: World) -> None:
+    payment_id = world.paid()
+    transaction_id = world.transaction(payment_id).id
+    world.payments.interruptions.append(lambda _commit: world.refund(transaction_id, 1000, "rival"))
+    with pytest.raises(ValidationError, match="200"):
+        world.refund(transaction_id, 500, "K")
+    assert returned(world, payment_id) == world.payment(payment_id).amount_refunded == 1000
+
+
+def test_what_the_provider_refuses_leaves_nothing(world: World) -> None:
+    payment_id = world.paid()
+    transaction_id = world.transaction(payment_id).id
+    world.provider.fail("create_refund", "rejected")
+    with pytest.raises(ProviderRejectedError):
+        world.refund(transaction_id, 500, "K")
+    assert world.payment(payment_id).refunds == ()
+    assert world.refund(transaction_id, None, "K2").amount == 1200
+
+
+def test_a_refund_of_the_dashboard_counts_before_the_next_one(world: World) -> None:
+    payment_id = world.paid()
+    world.provider.refund(intent_of(world, payment_id), 1000)
+    with pytest.raises(ValidationError, match="200"):
+        world.refund(world.transaction(payment_id).id, 201)
+    assert world.payment(payment_id).amount_refunded == 1000
+    assert world.refund(world.transaction(payment_id).id).amount == 200
+
+
+def test_one_that_was_asked_for_without_a_key_and_lost_blocks_nothing(world: World) -> None:
+    payment_id = world.paid()
+    transaction_id = world.transaction(payment_id).id
+    world.provider.fail("create_refund", "timeout", "unavailable")
+    for _ in range(2):
+        with pytest.raises(ProviderUnavailableError):
+            world.refund(transaction_id, 600)
+    assert world.refund(transaction_id).amount == 600
+    assert returned(world, payment_id) == world.payment(payment_id).amount_refunded == 1200
+    assert sorted(told(world, payment_id)) == [600, 600]
+
+
+def test_what_was_asked_for_and_given_up_is_forgotten(world: World) -> None:
+    payment_id = world.paid()
+    transaction_id = world.transaction(payment_id).id
+    world.provider.fail("create_refund", "unavailable")
+    with pytest.raises(ProviderUnavailableError):
+        world.refund(transaction_id, None, "K")
+    with pytest.raises(DuplicateError, match="under way"):
+        world.refund(transaction_id, 100)
+    world.clock.advance(hours=26)
+    assert world.refund(transaction_id, 100).amount == 100
