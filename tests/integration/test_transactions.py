@@ -175,3 +175,74 @@ def test_others_money_is_not_sent_back(world: World) -> None:
     live = world.add_mode(world.seller.organization_id, "studio", "live")
     assert world.refund(transaction_id, seller=live).refused()[2] == "transaction_not_found"
     assert refunds_at_stripe(world) == []
+
+
+def refund_in_the_dashboard(world: World, amount: int, **members: Any) -> dict[str, Any]:
+    (intent,) = {r["payment_intent_id"] for r in world.aws.items("TRANSACTION#")}
+    made: dict[str, Any] = world.stripe.control(
+        "POST",
+        "refunds",
+        {"account": "acct_studio", "payment_intent": intent, "amount": amount, **members},
+    )
+    return made
+
+
+def refund_events(world: World) -> list[dict[str, Any]]:
+    return world.provider_events(
+        "refund.created", "refund.updated", "refund.failed", "charge.refunded"
+    )
+
+
+def deliver(world: World, *events: dict[str, Any]) -> None:
+    for event in events:
+        answer = world.deliver(event)
+        assert answer.status == 200, answer.text
+
+
+def test_r1_late_and_repeated_news_of_refunds(world: World) -> None:
+    payment_id, transaction_id = paid_transaction(world)
+    seen = []
+    late: list[dict[str, Any]] = []
+    for amount in (300, 200, 0, 500):
+        if amount:
+            refund_in_the_dashboard(world, amount)
+        news = refund_events(world)
+        # The third time it is the first refund's news once more.
+        deliver(world, *(late if not amount else reversed(news)))
+        late = late or news
+        seen.append(world.payment(payment_id)["amountRefunded"])
+    assert seen == [300, 500, 500, 1000]
+    announced = [kind for kind in world.events_of(payment_id) if kind == "payment.refunded"]
+    assert len(announced) == 3
+    deliver(world, *refund_events(world))
+    assert world.events_of(payment_id) == []
+    assert world.get_transaction(transaction_id).data["status"] == "succeeded"
+
+
+def test_a_refund_that_fails_later_lowers_what_was_refunded(world: World) -> None:
+    payment_id, transaction_id = paid_transaction(world)
+    made = world.refund(transaction_id).data
+    deliver(world, *refund_events(world))
+    assert world.get_transaction(transaction_id).data["status"] == "refunded"
+    (at_stripe,) = refunds_at_stripe(world)
+    world.stripe.control("POST", f"refunds/{at_stripe['id']}/fail", {})
+    deliver(world, *reversed(refund_events(world)))
+    assert world.payment(payment_id)["amountRefunded"] == 0
+    assert world.get_transaction(transaction_id).data["status"] == "succeeded"
+    assert made["status"] == "succeeded"
+    again = world.refund(transaction_id, {"amount": 100})
+    assert again.status == 201, again.text
+    assert world.payment(payment_id)["amountRefunded"] == 100
+
+
+def test_a_refund_is_heard_of_before_the_payment(world: World) -> None:
+    made = world.create()
+    world.stripe.pay(world.checkout_url(made["id"]))
+    (intent,) = world.stripe.api(world.seller.stripe_key, "GET", "/v1/payment_intents")["data"]
+    world.stripe.api(
+        world.seller.stripe_key, "POST", "/v1/refunds", payment_intent=intent["id"], amount=700
+    )
+    deliver(world, *refund_events(world))
+    world.deliver_everything()
+    found = world.payment(made["id"])
+    assert (found["status"], found["amountRefunded"]) == ("succeeded", 700)

@@ -163,3 +163,70 @@ def test_what_was_asked_for_and_given_up_is_forgotten(world: World) -> None:
         world.refund(transaction_id, 100)
     world.clock.advance(hours=26)
     assert world.refund(transaction_id, 100).amount == 100
+
+
+def test_refunds_of_the_dashboard_appear_in_any_order_of_news(world: World) -> None:
+    """R1: news of 300, 500, 300 again (late) and 1000 in all."""
+    payment_id = world.paid(amount=1000)
+    intent_id = intent_of(world, payment_id)
+    seen = []
+    for made in (300, 200, 0, 500):
+        if made:
+            world.provider.refund(intent_id, made)
+        assert world.hear_refunds(intent_id) == "refunds"
+        world.hear_refunds(intent_id)
+        seen.append(world.payment(payment_id).amount_refunded)
+    assert seen == [300, 500, 500, 1000]
+    assert told(world, payment_id) == [300, 200, 500]
+
+
+def test_a_refund_that_fails_later_is_taken_back(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    payment_id = world.paid()
+    intent_id = intent_of(world, payment_id)
+    world.provider.refund_status = "pending"
+    refund = world.refund(world.transaction(payment_id).id)
+    assert (refund.status, world.payment(payment_id).amount_refunded) == ("pending", 1200)
+    world.provider.end_refund(refund.provider_id or "", "succeeded")
+    world.hear_refunds(intent_id)
+    assert world.payment(payment_id).refunds[0].status == "succeeded"
+    world.provider.end_refund(refund.provider_id or "", "failed")
+    for _ in range(2):
+        world.hear_refunds(intent_id)
+    assert world.payment(payment_id).amount_refunded == 0
+    assert world.transaction(payment_id).status == "succeeded"
+    assert told(world, payment_id) == [1200]
+    errors = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert [getattr(record, "refund_id", None) for record in errors] == [refund.id]
+    world.provider.refund_status = "succeeded"
+    assert world.refund(world.transaction(payment_id).id).amount == 1200
+
+
+def test_a_refund_heard_of_before_the_payment_settles_it_first(world: World) -> None:
+    payment_id = world.new_payment()
+    session_id = world.session(payment_id)
+    world.provider.pay(session_id)
+    intent_id = world.provider.checkouts[session_id].intent_id or ""
+    world.provider.refund(intent_id, 400)
+    assert world.hear_refunds(intent_id) == "ignored: not ours"
+    assert world.hear_refunds(intent_id, payment_id) == "refunds"
+    assert world.payment(payment_id).status == "succeeded"
+    assert world.payment(payment_id).amount_refunded == 400
+
+
+def test_news_of_a_refund_that_arrive_while_it_is_made_count_once(world: World) -> None:
+    payment_id = world.paid()
+    intent_id = intent_of(world, payment_id)
+    world.provider.interrupt("create_refund", lambda: world.hear_refunds(intent_id))
+    world.refund(world.transaction(payment_id).id, 700, "K")
+    assert world.payment(payment_id).amount_refunded == 700
+    assert told(world, payment_id) == [700]
+    assert len(world.payment(payment_id).refunds) == 1
+
+
+def test_what_the_provider_tells_of_an_unpaid_payments_refunds_changes_nothing(
+    world: World,
+) -> None:
+    payment_id = world.new_payment()
+    assert world.hear_refunds("pi_of_nobody", payment_id) == "ignored: no money of this payment"

@@ -195,6 +195,21 @@ class World:
             clock=self.clock,
         )[0]
 
+    def hear_refunds(self, intent_id: str, payment_id: str | None = None) -> str:
+        """The provider tells of a refund, which bears our marks only if we made it."""
+        self._heard = getattr(self, "_heard", 0) + 1
+        return self.notify(
+            event_of(
+                payment_id,
+                id=f"evt_refund_{self._heard}",
+                type="refund.created",
+                payment_intent_id=intent_id,
+                deployment_id=DEPLOYMENT if payment_id else None,
+                organization_id=ORGANIZATION if payment_id else None,
+                about_refunds=True,
+            )
+        )
+
     def hear_charge(self, payment_id: str | None, intent_id: str, **changes: Any) -> str:
         """The provider tells of one payment intent."""
         self._heard = getattr(self, "_heard", 0) + 1

@@ -9,6 +9,7 @@ from paylink.domain.errors import ProviderSessionGoneError, UnknownPaymentError
 from paylink.domain.organization import Mode
 from paylink.domain.payment import CheckoutMismatchError, Payment
 from paylink.ports import Clock, PaymentProvider, PaymentRepository, Providers
+from paylink.services.refund_transaction import sync_refunds
 from paylink.services.settle_charge import settle_charge
 from paylink.services.settle_payment import settle_payment
 
@@ -31,6 +32,8 @@ class ProviderEvent:
     payment_id: str | None
     organization_id: str | None
     deployment_id: str | None
+    about_refunds: bool = False
+    """Money of the payment intent went back, was to go back, or did not arrive."""
 
 
 def handle_provider_event(
@@ -68,6 +71,26 @@ def handle_provider_event(
     if any(entry.cause == event.id for entry in payment.history):
         return "seen before"
     provider = providers.account(organization_id, mode)
+    if not event.about_refunds:
+        return _settle(event, payment, payments, provider, clock)
+    if payment.transaction_of_intent(event.payment_intent_id) is None:
+        # The money went back before we heard that it came.
+        _settle(event, payment, payments, provider, clock)
+        payment = payments.get(payment_id) or payment
+    transaction_id = payment.transaction_of_intent(event.payment_intent_id)
+    if transaction_id is None:
+        return "ignored: no money of this payment"
+    sync_refunds(payment_id, transaction_id, payments=payments, provider=provider, clock=clock)
+    return "refunds"
+
+
+def _settle(
+    event: ProviderEvent,
+    payment: Payment,
+    payments: PaymentRepository,
+    provider: PaymentProvider,
+    clock: Clock,
+) -> str:
     if payment.kind == "charge":
         return _settle_charge(event, payment, payments, provider, clock)
     session_id = _session_of(event, payment, provider)
@@ -75,7 +98,7 @@ def handle_provider_event(
         return "ignored: no session"
     try:
         settled = settle_payment(
-            payment_id,
+            payment.id,
             session_id,
             cause=event.id,
             payments=payments,
@@ -85,7 +108,7 @@ def handle_provider_event(
     except ProviderSessionGoneError:
         logger.error(  # noqa: TRY400 - the message says it all
             "an event claims a payment by a checkout that is not there",
-            extra={"event_id": event.id, "payment_id": payment_id},
+            extra={"event_id": event.id, "payment_id": payment.id},
         )
         return "refused: does not match"
     except CheckoutMismatchError as error:
@@ -97,7 +120,7 @@ def handle_provider_event(
             raise UnknownPaymentError() from None
         logger.error(  # noqa: TRY400 - the message says it all
             "an event claims a payment that its checkout does not match",
-            extra={"event_id": event.id, "payment_id": payment_id, "reason": str(error)},
+            extra={"event_id": event.id, "payment_id": payment.id, "reason": str(error)},
         )
         return "refused: does not match"
     return settled.payment.status

@@ -35,6 +35,10 @@ EVENT_TYPES: frozenset[str] = frozenset(
         "payment_intent.requires_action",
         "payment_intent.payment_failed",
         "payment_intent.canceled",
+        "refund.created",
+        "refund.updated",
+        "refund.failed",
+        "charge.refunded",
     }
 )
 """What the endpoint must be subscribed to; all else is answered and ignored."""
@@ -105,6 +109,7 @@ def translate_event(event: dict[str, Any]) -> ProviderEvent | None:
     subject = data.get("object") if isinstance(data, dict) else None
     if event_id is None or event_type not in EVENT_TYPES or not isinstance(subject, dict):
         return None
+    is_intent = event_type.startswith("payment_intent.")
     is_session = event_type.startswith("checkout.session.")
     marks = subject.get("metadata")
     marks = marks if isinstance(marks, dict) else {}
@@ -114,9 +119,10 @@ def translate_event(event: dict[str, Any]) -> ProviderEvent | None:
         type=event_type,
         mode=mode,
         session_id=_text(subject, "id") if is_session else None,
-        payment_intent_id=_id_of(subject.get("payment_intent"))
-        if is_session
-        else _text(subject, "id"),
+        payment_intent_id=_text(subject, "id")
+        if is_intent
+        else _id_of(subject.get("payment_intent")),
+        about_refunds=not is_intent and not is_session,
         payment_id=_text(marks, "payment_id"),
         organization_id=_text(marks, "organization_id"),
         deployment_id=_text(marks, "deployment_id"),
