@@ -101,6 +101,7 @@ def deploy(ports: Ports, *, stripe_api_base: str) -> dict[str, str]:
         "PublicBaseUrl": ports.api_url,
         "StripeApiBase": stripe_api_base,
         "InvoiceRetrySeconds": "5",
+        "SurplusRetrySeconds": "5",
         "LogRetentionDays": "7",
     }
     wanted = hashlib.sha256((body + json.dumps(parameters)).encode()).hexdigest()[:32]

@@ -79,7 +79,7 @@ class Aws:
     failures: list[Failure] = field(default_factory=list)
     calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     _streamed: int = 0
-    _queues: tuple[str, str] | None = None
+    _queues: dict[str, str] | None = None
 
     def __post_init__(self) -> None:
         made = clients()
@@ -98,16 +98,17 @@ class Aws:
             Bucket=BUCKET_NAME, CreateBucketConfiguration={"LocationConstraint": REGION}
         )
 
-    def _bus(self) -> tuple[str, str]:
-        """URLs of the invoice queue and of one that gets everything; made with the bus when first
+    def _bus(self) -> dict[str, str]:
+        """URLs of the rules' queues and of one that gets everything; made with the bus when first
         needed, since most tests don't."""
         if self._queues is None:
-            pattern = self.template.properties("InvoiceRule")["EventPattern"]
+            patterns = {
+                "invoices": self.template.properties("InvoiceRule")["EventPattern"],
+                "surplus": self.template.properties("SurplusRule")["EventPattern"],
+                "everything": {"source": [{"prefix": ""}]},
+            }
             self.events.create_event_bus(Name=BUS_NAME)
-            self._queues = (
-                self._rule("invoices", pattern),
-                self._rule("everything", {"source": [{"prefix": ""}]}),
-            )
+            self._queues = {name: self._rule(name, pattern) for name, pattern in patterns.items()}
         return self._queues
 
     def _rule(self, name: str, pattern: dict[str, Any]) -> str:
@@ -207,13 +208,13 @@ class Aws:
         records = [_as_lambda_gets_it(record.to_json()) for record in fresh]
         return [r for r in records if any(_lets_by(json.loads(f["Pattern"]), r) for f in filters)]
 
-    def take_invoice_messages(self) -> list[dict[str, Any]]:
-        """Messages of the invoice queue, with what moto's queue and Lambda's source name alike."""
-        return self._take(self._bus()[0])
+    def take_messages(self, queue: str) -> list[dict[str, Any]]:
+        """Messages of a rule's queue, with what moto's queue and Lambda's source name alike."""
+        return self._take(self._bus()[queue])
 
     def take_bus_events(self) -> list[dict[str, Any]]:
         """Everything that came over the bus since the last call."""
-        return [json.loads(message["Body"]) for message in self._take(self._bus()[1])]
+        return [json.loads(message["Body"]) for message in self._take(self._bus()["everything"])]
 
     def _take(self, url: str) -> list[dict[str, Any]]:
         taken: list[dict[str, Any]] = []

@@ -30,7 +30,7 @@ def test_the_streams_own_records_reach_the_bus_and_the_invoice_queue(world: Worl
     assert [event["detail-type"] for event in events] == ["payment.created", "payment.succeeded"]
     assert all(e["detail"]["data"]["description"] == "請求書 فاتورة 😀" for e in events)
     assert len({event["detail"]["id"] for event in events}) == 2
-    (message,) = world.aws.take_invoice_messages()
+    (message,) = world.aws.take_messages("invoices")
     assert json.loads(message["Body"])["detail"]["data"]["paymentId"] == payment["id"]
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.integration.aws import TABLE_NAME
 from tests.integration.stripe_driver import DECLINED, Buyer
-from tests.integration.world import World
+from tests.integration.world import World, sample_event
 
 MEMBERS = set(
     "id invoiceId grossAmount subtotal taxAmount presentmentAmount currency provider paymentMethod "
@@ -246,3 +246,47 @@ def test_a_refund_is_heard_of_before_the_payment(world: World) -> None:
     world.deliver_everything()
     found = world.payment(made["id"])
     assert (found["status"], found["amountRefunded"]) == ("succeeded", 700)
+
+
+def test_h5_two_paid_sessions_are_one_payment_and_one_refund(world: World) -> None:
+    made = world.create()
+    first = world.checkout_url(made["id"])
+    # Two tabs, each with a session of its own: we only ever lead to one at a time.
+    item = world.aws.item("PAYMENT#")
+    world.aws.dynamodb.update_item(
+        TableName=TABLE_NAME,
+        Key={"pk": {"S": item["pk"]}, "sk": {"S": item["sk"]}},
+        UpdateExpression="SET sessions[0].ended = :yes",
+        ExpressionAttributeValues={":yes": {"BOOL": True}},
+    )
+    second = world.press_continue(made["id"]).headers["location"]
+    assert second != first
+    for url in (second, first):
+        answer = world.stripe.pay(url)
+        assert answer.status_code == 200, answer.text
+    world.deliver_everything()
+    world.issue_invoices()
+    event = world.surplus_event()
+    assert len(event["Records"]) == 1
+    world.stripe.fault("error_after", path="/v1/refunds", method="POST")
+    with pytest.raises(Exception, match="failed"):  # all that the batch held
+        world.invoke("return_surplus", event)
+    for _ in range(2):
+        assert world.invoke("return_surplus", event) == {"batchItemFailures": []}
+    deliver(world, *refund_events(world))
+    (refund,) = refunds_at_stripe(world)
+    assert refund["amount"] == 5831
+    found = world.payment(made["id"])
+    assert (found["status"], found["amountRefunded"]) == ("succeeded", 0)
+    listed = world.transactions().json["data"]
+    assert sorted(t["status"] for t in listed) == ["refunded", "succeeded"]
+    (surplus,) = (t for t in listed if t["status"] == "refunded")
+    assert surplus["invoiceId"] is None
+    world.issue_invoices()
+    assert len(world.aws.items("INVOICE#")) == 1
+
+
+def test_the_sample_event_of_surplus_is_about_nothing_known(world: World) -> None:
+    event = sample_event("return_surplus")
+    with pytest.raises(Exception, match="failed"):
+        world.invoke("return_surplus", event)

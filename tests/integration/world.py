@@ -462,12 +462,19 @@ class World:
         return self.aws.take_bus_events()
 
     def invoice_event(self) -> dict[str, Any]:
-        """What the queue's source gives to issue_invoice: its waiting messages, as Lambda names
-        their parts."""
-        (sample,) = sample_event("issue_invoice")["Records"]
+        """What the queue's source gives to issue_invoice: its waiting messages."""
+        return self._queued("issue_invoice", "invoices")
+
+    def surplus_event(self) -> dict[str, Any]:
+        """The same for return_surplus."""
+        return self._queued("return_surplus", "surplus")
+
+    def _queued(self, function: str, queue: str) -> dict[str, Any]:
+        """Waiting messages, as Lambda names their parts."""
+        (sample,) = sample_event(function)["Records"]
         records = [
             {**sample, "messageId": message["MessageId"], "body": message["Body"]}
-            for message in self.aws.take_invoice_messages()
+            for message in self.aws.take_messages(queue)
         ]
         return {"Records": records}
 

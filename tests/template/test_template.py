@@ -108,7 +108,12 @@ def test_a_caller_gets_our_answer_and_not_the_gateways(name: str) -> None:
 
 def test_asynchronous_functions_are_those_known() -> None:
     # A new one belongs here, and then has to pass the next test.
-    assert set(asynchronous_functions()) == {"DispatchEvents", "IssueInvoice", "ExpireLinks"}
+    assert set(asynchronous_functions()) == {
+        "DispatchEvents",
+        "IssueInvoice",
+        "ReturnSurplus",
+        "ExpireLinks",
+    }
 
 
 @pytest.mark.parametrize("name", asynchronous_functions())
@@ -163,7 +168,7 @@ def test_stream_filters_look_at_values_and_not_at_maps_or_lists() -> None:
 
 
 def test_every_queue_is_used() -> None:
-    assert set(QUEUES) == dead_letter_queues() | {"InvoiceQueue"}
+    assert set(QUEUES) == dead_letter_queues() | {"InvoiceQueue", "SurplusQueue"}
 
 
 @pytest.mark.parametrize("index", range(len(list(statements()))))
@@ -202,6 +207,7 @@ def test_only_functions_that_need_secrets_may_read_them() -> None:
         "ApiKeys",
         "PayPage",
         "StripeWebhook",
+        "ReturnSurplus",
         "ExpireLinks",
     }
 
@@ -241,7 +247,13 @@ def test_invoices_are_private_and_only_read_over_tls() -> None:
     assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
 
 
-def test_an_invoice_is_tried_again_only_after_its_function_has_ended() -> None:
+@pytest.mark.parametrize(
+    ("parameter", "function"),
+    [("InvoiceRetrySeconds", "IssueInvoice"), ("SurplusRetrySeconds", "ReturnSurplus")],
+)
+def test_a_message_is_tried_again_only_after_its_function_has_ended(
+    parameter: str, function: str
+) -> None:
     # AWS asks for six times the function's time-out.
-    delay = TEMPLATE["Parameters"]["InvoiceRetrySeconds"]["Default"]
-    assert delay >= 6 * FUNCTIONS["IssueInvoice"]["Timeout"]
+    delay = TEMPLATE["Parameters"][parameter]["Default"]
+    assert delay >= 6 * FUNCTIONS[function]["Timeout"]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from datetime import timedelta
+
 import pytest
 
 from paylink.domain import events
@@ -10,6 +13,7 @@ from paylink.domain.errors import (
     ProviderRejectedError,
     ProviderUnavailableError,
     TransactionNotFoundError,
+    UnknownPaymentError,
     ValidationError,
 )
 from tests.unit.world import World, charge_of
@@ -230,3 +234,63 @@ def test_what_the_provider_tells_of_an_unpaid_payments_refunds_changes_nothing(
 ) -> None:
     payment_id = world.new_payment()
     assert world.hear_refunds("pi_of_nobody", payment_id) == "ignored: no money of this payment"
+
+
+def paid_twice(world: World) -> tuple[str, str]:
+    """A payment and the transaction of the second checkout that was paid as well."""
+    payment_id = world.new_payment()
+    first = world.session(payment_id)
+    world.clock.advance(hours=25)
+    world.hear(payment_id)
+    world.open(payment_id)
+    second = world.session(payment_id)
+    world.provider.pay(second)
+    world.hear(payment_id)
+    # As an open page of a checkout that ran out could once be paid.
+    world.provider.checkouts[first].status = "open"
+    world.provider.checkouts[first].expires_at = world.clock.now + timedelta(hours=1)
+    world.provider.pay(first)
+    world.hear(payment_id, first)
+    twice = next(e for e in world.memory.events if e.type == events.PAYMENT_RECEIVED_TWICE)
+    return payment_id, twice.data["transactionId"]
+
+
+@pytest.mark.parametrize(
+    "faults", [(), ("timeout",), ("stored", "timeout"), ("done_but_stored", "unavailable")]
+)
+def test_money_that_came_twice_goes_back_once(world: World, faults: tuple[str, ...]) -> None:
+    payment_id, surplus = paid_twice(world)
+    world.provider.fail("create_refund", *faults)  # type: ignore[arg-type]
+    for _ in range(4):
+        with suppress(ProviderUnavailableError):
+            world.return_surplus(payment_id, surplus)
+    payment = world.payment(payment_id)
+    assert (payment.status, payment.amount_refunded) == ("succeeded", 0)
+    statuses = {t.id: t.status for t in world.memory.transactions.values()}
+    assert statuses == {surplus: "refunded", world.transaction(payment_id).id: "succeeded"}
+    assert [r.state.amount for r in world.provider.refunds.values()] == [1200]
+    assert returned(world, payment_id) == 0
+    assert told(world, payment_id) == [1200]
+    world.issue(payment_id)
+    assert len(world.memory.invoices) == 1
+    world.provider.forget_failures()
+    # Who paid once is still refunded once, by themselves.
+    assert world.refund(world.transaction(payment_id).id).amount == 1200
+    assert world.payment(payment_id).amount_refunded == 1200
+
+
+def test_what_paid_the_payment_is_never_taken_for_surplus(world: World) -> None:
+    payment_id = world.paid()
+    with pytest.raises(UnknownPaymentError):
+        world.return_surplus(payment_id, world.transaction(payment_id).id)
+    assert world.provider.refunds == {}
+
+
+def test_surplus_that_the_seller_returned_by_hand_is_not_returned_again(world: World) -> None:
+    payment_id, surplus = paid_twice(world)
+    (money,) = world.payment(payment_id).surplus
+    world.provider.refund(money.payment_intent_id)
+    world.hear_refunds(money.payment_intent_id)
+    world.return_surplus(payment_id, surplus)
+    assert len(world.provider.refunds) == 1
+    assert world.memory.transactions[surplus].status == "refunded"

@@ -28,6 +28,7 @@ from paylink.services.idempotency import IdempotentRequest
 from paylink.services.issue_invoice import issue_invoice
 from paylink.services.open_checkout import open_checkout
 from paylink.services.refund_transaction import NewRefund, refund_transaction
+from paylink.services.return_surplus import return_surplus
 from paylink.services.view_link import LinkView, view_link
 from tests.unit.fakes import (
     START,
@@ -194,6 +195,15 @@ class World:
             providers=self.providers,
             clock=self.clock,
         )[0]
+
+    def return_surplus(self, payment_id: str, transaction_id: str) -> None:
+        return_surplus(
+            payment_id,
+            transaction_id,
+            payments=self.payments,
+            providers=self.providers,
+            clock=self.clock,
+        )
 
     def hear_refunds(self, intent_id: str, payment_id: str | None = None) -> str:
         """The provider tells of a refund, which bears our marks only if we made it."""
