@@ -17,7 +17,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from paylink.domain import events
 from paylink.domain.errors import PaylinkError
-from paylink.domain.payment import TRANSITIONS, Payment, Status
+from paylink.domain.ids import derived_id
+from paylink.domain.payment import TRANSITIONS, Payment, Status, Transaction
 from paylink.ports import Commit
 from tests.unit.fake_charges import Bank
 from tests.unit.world import World, a_request, charge_of, event_of, link_of
@@ -36,6 +37,7 @@ class Payments(RuleBasedStateMachine):
         self.world = World()
         self.requests: list[tuple[str, int, int | None]] = []
         self.charges: list[tuple[str, int, str]] = []
+        self.refunds: list[tuple[str, int | None, str]] = []
         self.news: list[tuple[str, str, str]] = []
         """Payment, session and id of each event that is still under way."""
         self.succeeded: dict[str, Payment] = {}
@@ -117,6 +119,43 @@ class Payments(RuleBasedStateMachine):
             with suppress(PaylinkError, CrashError, ConnectionError):
                 self.world.issue(event.data["paymentId"])
 
+    @precondition(lambda self: self.paid_transactions())
+    @rule(pick=PICK, amount=st.one_of(st.none(), st.integers(1, 10**6)), keyed=st.booleans())
+    def refund(self, pick: int, amount: int | None, keyed: bool) -> None:
+        paid = self.paid_transactions()
+        transaction = paid[pick % len(paid)]
+        seed = f"R{len(self.refunds)}" if keyed else None
+        if seed is not None:
+            self.refunds.append((transaction.id, amount, seed))
+        with suppress(PaylinkError, CrashError):
+            self.world.refund(transaction.id, amount, seed)
+
+    @precondition(lambda self: self.refunds)
+    @rule(pick=PICK)
+    def refund_again(self, pick: int) -> None:
+        with suppress(PaylinkError, CrashError):
+            self.world.refund(*self.refunds[pick % len(self.refunds)])
+
+    @precondition(lambda self: self.paid_transactions())
+    @rule(pick=PICK, amount=st.one_of(st.none(), st.integers(1, 10**6)))
+    def refund_in_the_dashboard(self, pick: int, amount: int | None) -> None:
+        paid = self.paid_transactions()
+        with suppress(PaylinkError):
+            self.world.provider.refund(paid[pick % len(paid)].payment_intent_id or "", amount)
+
+    @precondition(lambda self: self.world.provider.refunds)
+    @rule(pick=PICK)
+    def a_refund_fails(self, pick: int) -> None:
+        made = list(self.world.provider.refunds)
+        self.world.provider.end_refund(made[pick % len(made)], "failed")
+
+    @precondition(lambda self: self.world.provider.refunds)
+    @rule(pick=PICK)
+    def hear_of_a_refund(self, pick: int) -> None:
+        made = list(self.world.provider.refunds.values())
+        with suppress(PaylinkError, CrashError):
+            self.world.hear_refunds(made[pick % len(made)].intent_id)
+
     # The buyer's side.
 
     @precondition(lambda self: self.world.memory.payments)
@@ -184,6 +223,7 @@ class Payments(RuleBasedStateMachine):
             [
                 *("create_session", "expire_session", "fetch_checkout"),
                 *("calculate_tax", "create_charge", "find_charge", "fetch_charge", "cancel_charge"),
+                *("create_refund", "refunds_of"),
             ]
         ),
         fault=st.sampled_from(["unavailable", "timeout", "stored", "done_but_stored"]),
@@ -282,6 +322,7 @@ class Payments(RuleBasedStateMachine):
         for payment in self.world.memory.payments.values():
             told = Counter(e.type for e in self.world.memory.events_about(payment.id))
             told.pop(events.INVOICE_ISSUED, None)
+            told.pop(events.PAYMENT_REFUNDED, None)
             moves = Counter(f"payment.{entry.status}" for entry in payment.history)
             moves[events.PAYMENT_CREATED] = moves.pop("payment.pending", 0)
             assert told == +moves
@@ -327,6 +368,29 @@ class Payments(RuleBasedStateMachine):
                 assert all(state.status != "open" for state in mine)
 
     @invariant()
+    def never_more_goes_back_than_came_and_each_refund_is_told_of_once(self) -> None:
+        memory = self.world.memory
+        told = [e for e in memory.events if e.type == events.PAYMENT_REFUNDED]
+        ids = [event.data["refundId"] for event in told]
+        assert len(set(ids)) == len(ids)
+        for payment in memory.payments.values():
+            assert 0 <= payment.amount_refunded <= payment.amount_total
+            assert payment.amount_refunded == sum(r.amount for r in payment.refunds if r.counts)
+            assert {r.id for r in payment.refunds if r.counts} <= set(ids)
+            settlement = payment.settlement
+            if settlement is not None:
+                full = payment.amount_refunded == payment.amount_total
+                paid = memory.transactions[settlement.transaction_id]
+                assert paid.status == ("refunded" if full else "succeeded")
+        for transaction_id, amount, seed in self.refunds:
+            made = [
+                r
+                for r in self.world.provider.refunds.values()
+                if r.state.refund_id == refund_id_of(transaction_id, amount, seed)
+            ]
+            assert len(made) <= 1
+
+    @invariant()
     def a_request_makes_one_payment(self) -> None:
         living = Counter(r.payment_id for r in self.world.memory.records.values())
         assert all(count == 1 for count in living.values())
@@ -355,12 +419,24 @@ class Payments(RuleBasedStateMachine):
                 world.issue(payment.id)
                 world.issue(payment.id)
                 assert payment.amount_total == paid
-            recorded = [t for t in world.memory.transactions.values() if t.status == "succeeded"]
+            came = {"succeeded", "refunded"}
+            recorded = [t for t in world.memory.transactions.values() if t.status in came]
+            settlement = payment.settlement
+            if settlement is not None:
+                if any(
+                    r.intent_id == settlement.payment_intent_id
+                    for r in world.provider.refunds.values()
+                ):
+                    world.hear_refunds(settlement.payment_intent_id)
+                assert world.payment(payment.id).amount_refunded == (
+                    world.provider.returned(settlement.payment_intent_id)
+                )
             assert sum(t.amount_total for t in recorded if t.payment_id == payment.id) == paid
         self.success_is_never_undone()
         self.subtotal_and_tax_are_the_total_everywhere()
         self.there_is_one_invoice_per_paid_payment_and_their_numbers_have_no_gap()
         self.each_transition_has_exactly_one_event()
+        self.never_more_goes_back_than_came_and_each_refund_is_told_of_once()
         assert {i.payment_id for i in world.memory.invoices.values()} == {
             p.id for p in world.memory.payments.values() if p.status == "succeeded"
         }
@@ -376,6 +452,10 @@ class Payments(RuleBasedStateMachine):
         payment = self.world.memory.payments.get(payment_id)
         known = {session.id for session in payment.sessions} if payment else set()
         return [live for live in self.world.provider.live(payment_id) if live in known]
+
+    def paid_transactions(self) -> list[Transaction]:
+        transactions = self.world.memory.transactions.values()
+        return [t for t in transactions if t.status in {"succeeded", "refunded"}]
 
     def vaulted(self) -> list[str]:
         """Customers who can be charged."""
@@ -430,6 +510,11 @@ class Payments(RuleBasedStateMachine):
     @staticmethod
     def end_in_the_middle(_commit: Commit) -> None:
         raise CrashError
+
+
+def refund_id_of(transaction_id: str, amount: int | None, seed: str) -> str:
+    """The refund that a request under a key is about."""
+    return derived_id("ref", transaction_id, seed, "" if amount is None else str(amount))
 
 
 TestPayments = Payments.TestCase
