@@ -81,7 +81,7 @@ export interface ChargePayment {
   amount: number;
   /** ISO 4217, in any case; answered in lower case. */
   currency: Currency;
-  /** What is paid for: shown on the invoice and the receipt. */
+  /** What is paid for: shown on the invoice and the receipt. Text that can be seen, without control characters or overrides of direction. */
   description: string;
   /** Yours to use; given back as it is. */
   metadata?: Record<string, string> | null;
@@ -115,7 +115,7 @@ export interface CreatePayment {
   amount: number;
   /** ISO 4217, in any case; answered in lower case. */
   currency: Currency;
-  /** What is paid for: shown on the page, the invoice and the receipt. */
+  /** What is paid for: shown on the page, the invoice and the receipt. Text that can be seen, without control characters or overrides of direction. */
   description: string;
   /** `cus_…`, or your own id of the customer. Left out, the buyer is a guest and becomes a customer of their own. */
   customerId?: string | null;

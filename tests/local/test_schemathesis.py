@@ -31,6 +31,11 @@ EXCLUDED = {
 
 # Right for every currency, with its smallest and largest amount and its steps.
 AMOUNT = {"type": "integer", "minimum": 100_000, "maximum": 99_999_900, "multipleOf": 100}
+# No control characters, and something to be seen.
+DESCRIPTION = {
+    "type": "string",
+    "pattern": "^[A-Za-z \u00e0-\u00fe\u4e00-\u9fff<>&]{0,60}[A-Za-z]$",
+}
 TIME_ZONE = {"enum": ["Europe/Berlin", "America/New_York"]}
 COUNTRY = {"enum": ["DE", "fr", "US"]}
 METADATA = {
@@ -48,13 +53,14 @@ def narrowed(document: dict[str, Any]) -> dict[str, Any]:
     rules: dict[str, dict[str, dict[str, Any] | None]] = {
         "CreatePayment": {
             "amount": AMOUNT,
+            "description": DESCRIPTION,
             "successUrl": {
                 "type": "string",
                 "pattern": "^https://[a-z]{1,9}[.]example/[a-z]{0,9}$",
             },
             "expiresAt": {"type": "string", "pattern": time_ahead},
         },
-        "ChargePayment": {"amount": AMOUNT},
+        "ChargePayment": {"amount": AMOUNT, "description": DESCRIPTION},
         # `id` must be the same as `externalId`.
         "CreateCustomer": {"id": None, "timezone": TIME_ZONE, "metadata": METADATA},
         "UpdateCustomer": {"timezone": TIME_ZONE, "metadata": METADATA},
@@ -69,6 +75,8 @@ def narrowed(document: dict[str, Any]) -> dict[str, Any]:
                 del properties[member]
             else:
                 properties[member] = rule
+    # Whether money came, and how much of it is left, no request can know beforehand.
+    del copy["paths"]["/transactions/{transactionId}/refund"]
     # Cursors can't be guessed.
     for operations in copy["paths"].values():
         for operation in operations.values():

@@ -72,7 +72,8 @@ class CreatePayment(BaseModel):
         str,
         StringConstraints(min_length=1, max_length=500),
         Field(
-            description="What is paid for: shown on the page, the invoice and the receipt.",
+            description="What is paid for: shown on the page, the invoice and the receipt. Text"
+            " that can be seen, without control characters or overrides of direction.",
             examples=["Consulting, one hour"],
             json_schema_extra={"pattern": r"\S"},
         ),
