@@ -29,8 +29,8 @@ EXCLUDED = {
     "negative": "unsupported_method,positive_data_acceptance",
 }
 
-# Right for every currency, with its smallest and largest amount and its steps.
-AMOUNT = {"type": "integer", "minimum": 100_000, "maximum": 99_999_900, "multipleOf": 100}
+# Right for every currency, with its smallest amount, its steps, and its largest after any tax.
+AMOUNT = {"type": "integer", "minimum": 200_000, "maximum": 50_000_000, "multipleOf": 100}
 # No control characters, and something to be seen.
 DESCRIPTION = {
     "type": "string",
