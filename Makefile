@@ -19,6 +19,11 @@ LOCAL = .venv-local/bin/python -m local
 # Without an AWS account there is no region to validate for; any will do.
 SAM = SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=$(or $(AWS_DEFAULT_REGION),eu-central-1) .venv-sam/bin/sam
 
+# Names only; the versions are in the lock files. A license that isn't listed here has to be read by a person first.
+LICENSES = .venv-audit/bin/pip-licenses --python .venv/bin/python --format markdown --order name --from mixed --no-version \
+	--packages $$(sed -n 's/^\([a-z0-9-]*\)==.*/\1/p' layers/*/requirements.txt) \
+	--partial-match --allow-only "MIT;BSD;Apache;Python Software Foundation;PSF;Mozilla Public License 2.0;LGPL-3.0;OFL"
+
 REFERENCE = PYTHONPATH=layers/paylink .venv/bin/python -m tools.reference
 
 ##@ Local stack
@@ -74,8 +79,14 @@ race: install ## 200 rounds of every race, with a table of their outcomes (ROUND
 	@.venv-sam/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements/sam.txt
 	@touch $@
 
+.venv-audit/.installed: requirements/audit.txt | _python
+	@echo "Installing requirements/audit.txt into .venv-audit"
+	@test -x .venv-audit/bin/python || $(PYTHON) -m venv .venv-audit
+	@.venv-audit/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/audit.txt
+	@touch $@
+
 .PHONY: check
-check: install .venv-sam/.installed ## Style, types, template, reference
+check: install .venv-sam/.installed .venv-audit/.installed ## Style, types, template, reference, licenses
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
 	@.venv/bin/mypy -p paylink -p local -p tools
@@ -83,10 +94,27 @@ check: install .venv-sam/.installed ## Style, types, template, reference
 	@.venv/bin/cfn-lint template.yaml
 	@$(SAM) validate --lint
 	@$(REFERENCE) --check
+	@$(LICENSES) | diff docs/licenses.md - || { echo "make: docs/licenses.md is not up to date; run: make licenses"; exit 1; }
 
 .PHONY: openapi
 openapi: install ## Write the API's reference: docs/openapi.json, docs/paylink.d.ts
 	@$(REFERENCE)
+
+.PHONY: licenses
+licenses: install .venv-audit/.installed ## Write docs/licenses.md: what is deployed, under which licenses
+	@$(LICENSES) > docs/licenses.md
+
+.PHONY: sbom
+sbom: .venv-audit/.installed ## Write .aws-sam/sbom.json: what is deployed, as CycloneDX
+	@mkdir -p .aws-sam
+	@cat layers/*/requirements.txt | .venv-audit/bin/cyclonedx-py requirements --output-reproducible --output-file .aws-sam/sbom.json -
+	@echo "Wrote .aws-sam/sbom.json"
+
+.PHONY: audit
+audit: .venv-audit/.installed ## Look for known vulnerabilities of what is deployed (asks the package index)
+	@for file in layers/*/requirements.txt; do \
+		.venv-audit/bin/pip-audit --strict --disable-pip --require-hashes --requirement $$file || exit 1; \
+	done
 
 .PHONY: format
 format: install ## Put the code into the project's style
@@ -95,7 +123,7 @@ format: install ## Put the code into the project's style
 
 .PHONY: lock
 lock: install ## Pin the newest versions that requirements/*.in and layers/*/requirements.in allow
-	@for file in layers/dependencies/requirements layers/pdf/requirements requirements/dev requirements/local requirements/sandbox requirements/emulator requirements/sam; do \
+	@for file in layers/dependencies/requirements layers/pdf/requirements requirements/audit requirements/dev requirements/local requirements/sandbox requirements/emulator requirements/sam; do \
 		echo "$$file.txt"; \
 		.venv/bin/uv pip compile --quiet --upgrade --universal --generate-hashes --python-version 3.11 \
 			--no-header --no-emit-index-url --no-emit-find-links $$file.in -o $$file.txt || exit 1; \
