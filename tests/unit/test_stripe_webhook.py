@@ -21,7 +21,7 @@ from paylink.adapters.stripe.webhook import (
 )
 from paylink.domain.errors import InvalidWebhookError, NotFoundError
 from paylink.domain.organization import ProviderCredentials
-from paylink.services.handle_provider_event import ProviderEvent
+from paylink.domain.provider_event import ProviderEvent
 from tests.unit.fakes import START, FakeCredentials
 
 SECRET = "whsec_test_secret"

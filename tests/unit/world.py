@@ -10,6 +10,7 @@ from paylink.domain.customer import Customer
 from paylink.domain.invoice import Invoice
 from paylink.domain.organization import Mode, Organization, ProviderCredentials
 from paylink.domain.payment import LineItem, Payment, Refund, Transaction
+from paylink.domain.provider_event import ProviderEvent
 from paylink.http.envelope import failure, success
 from paylink.http.schemas.payments import present_payment
 from paylink.services.cancel_payment import cancel_payment
@@ -23,7 +24,7 @@ from paylink.services.create_payment import (
     create_payment,
 )
 from paylink.services.expire_links import Sweep, expire_links
-from paylink.services.handle_provider_event import ProviderEvent, handle_provider_event
+from paylink.services.handle_provider_event import handle_provider_event
 from paylink.services.idempotency import IdempotentRequest
 from paylink.services.issue_invoice import issue_invoice
 from paylink.services.open_checkout import open_checkout

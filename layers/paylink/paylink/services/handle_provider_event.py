@@ -3,37 +3,17 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 
 from paylink.domain.errors import ProviderSessionGoneError, UnknownPaymentError
 from paylink.domain.organization import Mode
 from paylink.domain.payment import CheckoutMismatchError, Payment
+from paylink.domain.provider_event import ProviderEvent
 from paylink.ports import Clock, PaymentProvider, PaymentRepository, Providers
 from paylink.services.refund_transaction import sync_refunds
 from paylink.services.settle_charge import settle_charge
 from paylink.services.settle_payment import settle_payment
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class ProviderEvent:
-    """A verified event of the provider, reduced to what is needed to know whom to ask about what.
-
-    ``deployment_id`` and the other marks are those we put on our sessions and payment intents; None
-    on anything that isn't ours.
-    """
-
-    id: str
-    type: str
-    mode: Mode
-    session_id: str | None
-    payment_intent_id: str | None
-    payment_id: str | None
-    organization_id: str | None
-    deployment_id: str | None
-    about_refunds: bool = False
-    """Money of the payment intent went back, was to go back, or did not arrive."""
 
 
 def handle_provider_event(

@@ -17,8 +17,8 @@ from stripe import SignatureVerificationError, WebhookSignature
 
 from paylink.domain.errors import InvalidWebhookError, NotFoundError
 from paylink.domain.organization import Mode
+from paylink.domain.provider_event import ProviderEvent
 from paylink.ports import CredentialsStore
-from paylink.services.handle_provider_event import ProviderEvent
 
 TOLERANCE_SECONDS = 300
 _SANE_HEADER = re.compile(r"[\x21-\x7e ]{1,4096}", re.ASCII)
