@@ -28,14 +28,15 @@ SUPPORTED = _ZERO_DECIMAL | _TWO_DECIMAL | _THREE_DECIMAL
 # Stripe's published minimum charges, in minor units; other currencies must come to about 50 US
 # cents after conversion, which the table below approximates.
 _MINIMUM = {
-    "usd": 50, "aed": 200, "aud": 50, "brl": 50, "cad": 50, "chf": 50, "czk": 1500, "dkk": 250,
-    "eur": 50, "gbp": 30, "hkd": 400, "huf": 17500, "inr": 50, "jpy": 50, "mxn": 1000, "myr": 200,
-    "nok": 300, "nzd": 50, "pln": 200, "ron": 200, "sek": 300, "sgd": 50, "thb": 1000,
+    "usd": 50, "aed": 200, "aud": 50, "bgn": 100, "brl": 50, "cad": 50, "chf": 50, "czk": 1500,
+    "dkk": 250, "eur": 50, "gbp": 30, "hkd": 400, "huf": 17500, "inr": 50, "jpy": 50, "mxn": 1000,
+    "myr": 200, "nok": 300, "nzd": 50, "pln": 200, "ron": 200, "sek": 300, "sgd": 50, "thb": 1000,
     "krw": 700, "vnd": 13000, "isk": 7000, "ugx": 190000, "kwd": 160, "bhd": 190, "omr": 200,
     "jod": 360, "tnd": 1600, "clp": 480, "xof": 310, "xaf": 310, "idr": 800000, "twd": 1600,
     "try": 2100, "zar": 950, "php": 2900, "ars": 70000, "cop": 210000,
 }  # fmt: skip
-_MAXIMUM_DIGITS = 8
+# Eight digits, and more where a unit is worth little.
+_MAXIMUM_DIGITS = {"cop": 10, "huf": 10, "idr": 12, "inr": 9, "jpy": 10, "lbp": 12}
 
 
 def exponent(currency: str) -> int:
@@ -52,7 +53,7 @@ def minimum(currency: str) -> int:
 
 
 def maximum(currency: str) -> int:
-    return 10**12 - 1 if currency == "idr" else int(10**_MAXIMUM_DIGITS) - 1
+    return int(10 ** _MAXIMUM_DIGITS.get(currency, 8)) - 1
 
 
 def check_currency(currency: str, param: str) -> str:

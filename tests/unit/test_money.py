@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+from fractions import Fraction
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from local.stripe_sandbox import money as sandbox
 from paylink.domain.errors import ValidationError
-from paylink.domain.money import CURRENCIES, currency_named
+from paylink.domain.money import CURRENCIES, currency_named, round_half_up
 
 
 @pytest.mark.parametrize(
@@ -93,3 +97,25 @@ def test_an_accepted_amount_is_positive_and_whole_in_the_currencys_steps(
     assert amount > 0
     assert amount % currency.step == 0
     assert currency.minimum <= amount <= currency.maximum
+
+
+def test_the_sandbox_counts_every_currency_as_we_do() -> None:
+    assert frozenset(CURRENCIES) == sandbox.SUPPORTED
+    for code, currency in CURRENCIES.items():
+        assert sandbox.exponent(code) == currency.decimals, code
+        assert sandbox.step(code) == currency.step, code
+        assert sandbox.maximum(code) == currency.maximum, code
+        # Where nothing is published it goes by what the amount is worth, which we can't know.
+        assert sandbox.minimum(code) >= currency.minimum, code
+
+
+@given(
+    amount=st.decimals(0, 10**12, allow_nan=False, places=6),
+    step=st.sampled_from(sorted({currency.step for currency in CURRENCIES.values()})),
+)
+def test_rounding_gives_the_nearest_multiple_of_the_step_and_halves_go_up(
+    amount: Decimal, step: int
+) -> None:
+    rounded = round_half_up(amount, step)
+    assert rounded % step == 0
+    assert -Fraction(step, 2) <= Fraction(amount) - rounded < Fraction(step, 2)
