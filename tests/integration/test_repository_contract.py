@@ -16,6 +16,7 @@ from paylink.adapters.dynamodb.payments import DynamoPayments
 from paylink.adapters.dynamodb.table import Table
 from paylink.domain.customer import Buyer, Customer, PaymentMethod
 from paylink.domain.errors import ChargeInProgressError
+from paylink.domain.erasure import erased_customer
 from paylink.domain.events import DomainEvent
 from paylink.domain.invoice import Invoice, issue
 from paylink.domain.organization import Address, Organization
@@ -320,6 +321,27 @@ def test_a_customer_is_kept_whole_and_found_by_either_id(store: Store) -> None:
     )
     store.customers.add(whole, (event("customer.created"),))
     assert found_customer(store, "cus_1") == found_customer(store, "crm/1 é#") == whole
+
+
+def test_one_who_is_being_forgotten_is_found_only_for_that(store: Store) -> None:
+    one = known(store, external_id="their-own")
+    store.customers.update(one, replace(one, erasing_since=NOW))
+    for reference in ("cus_1", "their-own"):
+        assert store.customers.find("org_a", "sandbox", reference) is None
+        found = store.customers.find("org_a", "sandbox", reference, erasing=True)
+        assert found is not None
+        assert found.erasing_since == NOW
+
+
+def test_one_who_was_forgotten_is_not_found_nor_filled_in_again(store: Store) -> None:
+    one = known(store, external_id="their-own", address=Address(country="FR"), tax_ids=("FR1",))
+    store.customers.update(one, erased_customer(one, NOW), (event("customer.erased"),))
+    store.payments.add(payment(), None)
+    store.payments.commit(Commit(payment(), customer=customer(full_name="Again")))
+    for reference in ("cus_1", "their-own"):
+        assert store.customers.find("org_a", "sandbox", reference, erasing=True) is None
+    assert store.customers.page("org_a", "sandbox", None, 10) == []
+    assert known(store, id="cus_2", external_id="their-own").id == "cus_2"
 
 
 def test_an_id_is_given_once(store: Store) -> None:

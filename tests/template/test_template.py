@@ -203,6 +203,7 @@ def test_only_functions_that_need_secrets_may_read_them() -> None:
         "Payments",
         "Customers",
         "PaymentMethods",
+        "EraseCustomer",
         "Transactions",
         "ApiKeys",
         "PayPage",

@@ -244,12 +244,19 @@ class MemoryPayments:
             return self._memory.transactions.get(transaction_id)
 
     def transactions_page(
-        self, organization_id: str, mode: Mode, before: str | None, limit: int
+        self,
+        organization_id: str,
+        mode: Mode,
+        before: str | None,
+        limit: int,
+        *,
+        customer_id: str | None = None,
     ) -> Sequence[tuple[str, Transaction]]:
         transactions = [
             transaction
             for transaction in self._memory.transactions.values()
             if owner(transaction) == (organization_id, mode)
+            and customer_id in {None, transaction.customer_id}
         ]
         return newest_first(transactions, before, limit)
 
@@ -269,7 +276,9 @@ class MemoryPayments:
     def _fill(self, customer: Customer) -> None:
         key = (customer.organization_id, customer.mode, customer.id)
         known = self._memory.customers.get(key)
-        if known is not None:
+        if known is not None and known.erased_at:
+            customer = replace(known, updated_at=customer.updated_at)
+        elif known is not None:
             customer = replace(
                 known,
                 updated_at=customer.updated_at,
@@ -337,12 +346,17 @@ class MemoryCustomers:
         self.interruptions: list[Callable[[], object]] = []
         """Run once each, in order, before an update: rivals that get in first."""
 
-    def find(self, organization_id: str, mode: Mode, reference: str) -> Customer | None:
+    def find(
+        self, organization_id: str, mode: Mode, reference: str, *, erasing: bool = False
+    ) -> Customer | None:
         with self._memory.lock:
             customer_id: str | None = reference
             if not reference.startswith("cus_"):
                 customer_id = self._memory.external_ids.get((organization_id, mode, reference))
-            return self._memory.customers.get((organization_id, mode, customer_id or ""))
+            found = self._memory.customers.get((organization_id, mode, customer_id or ""))
+        if found is None or found.erased_at or (found.erasing_since and not erasing):
+            return None
+        return found
 
     def add(self, customer: Customer, events: Sequence[DomainEvent]) -> None:
         with self._memory.lock:
@@ -376,7 +390,11 @@ class MemoryCustomers:
     def page(
         self, organization_id: str, mode: Mode, before: str | None, limit: int
     ) -> Sequence[tuple[str, Customer]]:
-        mine = [c for c in self._memory.customers.values() if owner(c) == (organization_id, mode)]
+        mine = [
+            customer
+            for customer in self._memory.customers.values()
+            if owner(customer) == (organization_id, mode) and not customer.erased_at
+        ]
         return newest_first(mine, before, limit)
 
     def payment_methods(self, customer: Customer) -> Sequence[VaultedMethod]:
@@ -727,6 +745,13 @@ class FakeProvider(FakeCharges, FakeRefunds):
         if fault == "timeout":
             raise ProviderUnavailableError()
         self._answered_to("update_customer")
+
+    def delete_customer(self, provider_customer_id: str) -> None:
+        fault = self._called("delete_customer", provider_customer_id, raises=True)
+        assert fault is None
+        with self._lock:
+            self.customers.pop(provider_customer_id, None)
+        self._answered_to("delete_customer")
 
     def detach_payment_method(self, provider_id: str) -> None:
         fault = self._called("detach_payment_method", provider_id, raises=True)

@@ -133,7 +133,13 @@ class PaymentRepository(Protocol):
         """The newest state of a transaction of any organization: the caller checks whose it is."""
 
     def transactions_page(
-        self, organization_id: str, mode: Mode, before: str | None, limit: int
+        self,
+        organization_id: str,
+        mode: Mode,
+        before: str | None,
+        limit: int,
+        *,
+        customer_id: str | None = None,
     ) -> Sequence[tuple[str, Transaction]]:
         """Transactions older than a position, newest first, with their positions."""
 
@@ -167,8 +173,11 @@ class ExternalIdTakenError(Exception):
 
 
 class CustomerRepository(Protocol):
-    def find(self, organization_id: str, mode: Mode, reference: str) -> Customer | None:
-        """By our id (``cus_…``) or the caller's own."""
+    def find(
+        self, organization_id: str, mode: Mode, reference: str, *, erasing: bool = False
+    ) -> Customer | None:
+        """By our id (``cus_…``) or the caller's own; one who is being forgotten only if asked for,
+        and one who was never."""
 
     def add(self, customer: Customer, events: Sequence[DomainEvent]) -> None:
         """Writes a new customer; VersionConflictError if one of its ids is taken."""
@@ -326,6 +335,9 @@ class PaymentProvider(Protocol):
 
         Raises ProviderCustomerGoneError if its customer was deleted there.
         """
+
+    def delete_customer(self, provider_customer_id: str) -> None:
+        """Makes the provider forget a customer for ever; one that is gone already is fine."""
 
     def detach_payment_method(self, provider_id: str) -> None:
         """Makes a vaulted method unusable for ever; one that is gone already is fine."""

@@ -41,6 +41,10 @@ class Customer:
     """A change was on its way to the provider's customer: it may know more, or less, than we do."""
     methods_since: datetime | None = None
     """What was vaulted before then is gone, with the customer that the provider had."""
+    erasing_since: datetime | None = None
+    """Somebody asked to forget this customer: nobody but that request finds them any more."""
+    erased_at: datetime | None = None
+    """When nothing personal was left."""
     version: int = 0
 
     @property

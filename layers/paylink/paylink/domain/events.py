@@ -22,6 +22,7 @@ PAYMENT_RECEIVED_TWICE: Final = "payment.received_twice"
 PAYMENT_REFUNDED: Final = "payment.refunded"
 CUSTOMER_CREATED: Final = "customer.created"
 CUSTOMER_UPDATED: Final = "customer.updated"
+CUSTOMER_ERASED: Final = "customer.erased"
 INVOICE_ISSUED: Final = "invoice.issued"
 
 

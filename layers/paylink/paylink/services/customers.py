@@ -142,7 +142,10 @@ def list_customers(
     owner = request.organization_id, request.mode
     if external_id is None:
         return list_items(
-            request, lambda before, limit: customers.page(*owner, before, limit), credentials
+            request,
+            lambda before, limit: customers.page(*owner, before, limit),
+            credentials,
+            keep=lambda customer: customer.erasing_since is None,
         )
     found = customers.find(*owner, external_id)
     named = [("", found)] if found and found.external_id == external_id else []

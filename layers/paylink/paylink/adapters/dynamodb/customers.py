@@ -102,7 +102,9 @@ class DynamoCustomers:
     def __init__(self, table: Table) -> None:
         self._table = table
 
-    def find(self, organization_id: str, mode: Mode, reference: str) -> Customer | None:
+    def find(
+        self, organization_id: str, mode: Mode, reference: str, *, erasing: bool = False
+    ) -> Customer | None:
         if not _possible(reference):
             return None
         customer_id: str | None = reference
@@ -112,7 +114,10 @@ class DynamoCustomers:
         if customer_id is None:
             return None
         item = self._table.get(customer_partition(organization_id, mode, customer_id), "CUSTOMER")
-        return _customer(item) if item else None
+        found = _customer(item) if item else None
+        if found is None or found.erased_at or (found.erasing_since and not erasing):
+            return None
+        return found
 
     def add(self, customer: Customer, events: Sequence[DomainEvent]) -> None:
         operations = [self._table.put(_item(customer, events), "attribute_not_exists(pk)")]
@@ -231,7 +236,8 @@ def _possible(reference: str) -> bool:
 
 def _listed(customer: Customer) -> Item:
     return list_attributes(
-        "customer",
+        # Out of the list of customers, but for good: a late payment must not put them back there.
+        "erased_customer" if customer.erased_at else "customer",
         customer.organization_id,
         customer.mode,
         customer.created_at,
@@ -246,6 +252,9 @@ def _item(customer: Customer, events: Sequence[DomainEvent] = ()) -> Item:
     if customer.metadata is not None:
         # As text: the table has no floats, and no integers as long as JSON has.
         item["metadata"] = json.dumps(dict(customer.metadata), ensure_ascii=False)
+    if customer.erased_at:
+        # Taken as well, so that a payment which comes late fills nothing in.
+        item |= {name: [] if name == "tax_ids" else None for name in _FILLED if name not in item}
     if events:
         item["outbox"] = outbox(events)
     return item

@@ -180,10 +180,21 @@ class DynamoPayments:
         return _transactions.validate_python(item) if item else None
 
     def transactions_page(
-        self, organization_id: str, mode: Mode, before: str | None, limit: int
+        self,
+        organization_id: str,
+        mode: Mode,
+        before: str | None,
+        limit: int,
+        *,
+        customer_id: str | None = None,
     ) -> Sequence[tuple[str, Transaction]]:
         found = Lists(self._table).page(
-            "transaction", organization_id, mode, customer_id=None, before=before, limit=limit
+            "transaction",
+            organization_id,
+            mode,
+            customer_id=customer_id,
+            before=before,
+            limit=limit,
         )
         return [(place, _transactions.validate_python(item)) for place, item in found]
 
@@ -252,6 +263,7 @@ def _transaction_item(transaction: Transaction) -> Item:
             transaction.mode,
             transaction.created_at,
             transaction.id,
+            transaction.customer_id,
         ),
     }
 

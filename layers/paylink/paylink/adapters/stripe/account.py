@@ -281,6 +281,14 @@ class StripeAccount:
                 if not stays:
                     tax_ids.delete(customer_id, found.id)
 
+    def delete_customer(self, provider_customer_id: str) -> None:
+        try:
+            with translated_failures("customers.delete"):
+                self._stripe.customers.delete(provider_customer_id)
+        except ProviderRejectedError as error:
+            if error.provider_code != _GONE:
+                raise
+
     def detach_payment_method(self, provider_id: str) -> None:
         try:
             with translated_failures("payment_methods.detach"):

@@ -18,7 +18,13 @@ from pydantic import (
 )
 
 from paylink.domain.customer import OUR_IDS, Customer
-from paylink.domain.errors import CustomerNotFoundError, DuplicateError, ProviderUnavailableError
+from paylink.domain.errors import (
+    ChargeInProgressError,
+    CustomerNotFoundError,
+    DuplicateError,
+    PaymentNotCancelableError,
+    ProviderUnavailableError,
+)
 from paylink.domain.organization import Address
 from paylink.http.envelope import timestamp
 from paylink.http.operation import Operation
@@ -287,6 +293,24 @@ def present_customer(customer: Customer) -> CustomerObject:
     }
 
 
+class ErasedCustomerObject(TypedDict):
+    """A customer of whom nothing personal is left."""
+
+    object: Literal["customer"]
+    id: Annotated[str, Field(description="Ours.", examples=["cus_7Hn3VxqTzKcB2LmWdRfY9s"])]
+    livemode: bool
+    deleted: Literal[True]
+
+
+def present_erased_customer(customer: Customer) -> ErasedCustomerObject:
+    return {
+        "object": "customer",
+        "id": customer.id,
+        "livemode": customer.mode == "live",
+        "deleted": True,
+    }
+
+
 CREATE = Operation(
     summary="Make a customer",
     description="With your own id the same customer is made once only: another request for it is "
@@ -303,6 +327,20 @@ LIST = Operation(
     CustomerObject,
     listed=True,
     query={"externalId": Annotated[str, Field(description="Your own id of the customer.")]},
+)
+ERASE = Operation(
+    summary="Erase a customer",
+    description="Removes everything personal: the customer, their saved payment methods here and "
+    "at the provider, and their names and addresses in payments and transactions. Links that wait "
+    "for them are canceled. Invoices and credit notes stay as they were issued, as tax law asks; "
+    "what the provider has to keep, it keeps. If it is interrupted, the same request goes on.",
+    response=ErasedCustomerObject,
+    errors=(
+        CustomerNotFoundError,
+        PaymentNotCancelableError,
+        ChargeInProgressError,
+        ProviderUnavailableError,
+    ),
 )
 UPDATE = Operation(
     summary="Change a customer",
