@@ -197,6 +197,15 @@ export interface DeletedApiKey {
   deleted: boolean;
 }
 
+/** A customer of whom nothing personal is left. */
+export interface ErasedCustomer {
+  object: "customer";
+  /** Ours. */
+  id: string;
+  livemode: boolean;
+  deleted: true;
+}
+
 /** The answer to any request that failed. */
 export interface Failure {
   success: false;
@@ -390,6 +399,14 @@ export interface Operations {
   createCustomer: {
     body: CreateCustomer;
     response: Success<Customer>;
+  };
+  /** Erase a customer `DELETE /customers/{customerId}` */
+  erase: {
+    path: {
+      /** `cus_…`, or your own id of the customer. */
+      customerId: string;
+    };
+    response: Success<ErasedCustomer>;
   };
   /** Get a customer `GET /customers/{customerId}` */
   getCustomer: {

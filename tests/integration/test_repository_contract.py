@@ -15,8 +15,8 @@ from paylink.adapters.dynamodb.invoices import DynamoInvoices
 from paylink.adapters.dynamodb.payments import DynamoPayments
 from paylink.adapters.dynamodb.table import Table
 from paylink.domain.customer import Buyer, Customer, PaymentMethod
-from paylink.domain.errors import ChargeInProgressError
 from paylink.domain.erasure import erased_customer
+from paylink.domain.errors import ChargeInProgressError
 from paylink.domain.events import DomainEvent
 from paylink.domain.invoice import Invoice, issue
 from paylink.domain.organization import Address, Organization
