@@ -133,7 +133,7 @@ lock: install ## Pin the newest versions that requirements/*.in and layers/*/req
 
 .PHONY: build
 build: .venv-sam/.installed ## Build functions and layers for AWS into .aws-sam
-	@$(SAM) build
+	@PYTHON=$(CURDIR)/.venv-sam/bin/python $(SAM) build
 
 .PHONY: deploy
 deploy: build ## Deploy to AWS: make deploy, make deploy ENVIRONMENT=prod

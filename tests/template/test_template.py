@@ -92,11 +92,20 @@ def test_function_runs_on_the_parameterised_runtime_and_architecture(name: str) 
     assert ROLE_GLOBALS["Architectures"] == [{"Ref": "Architecture"}]
 
 
-@pytest.mark.parametrize("name", resources(TEMPLATE, LAYER))
-def test_layer_is_built_for_the_runtime_and_architecture(name: str) -> None:
+@pytest.mark.parametrize("name", [*resources(TEMPLATE, LAYER), *FUNCTIONS])
+def test_artifact_is_made_for_the_runtime_and_architecture(name: str) -> None:
     metadata = TEMPLATE["Resources"][name]["Metadata"]
-    assert metadata["BuildMethod"] == {"Ref": "Runtime"}
-    assert metadata["BuildArchitecture"] == {"Ref": "Architecture"}
+    assert metadata == {
+        "BuildMethod": "makefile",
+        "ContextPath": {"Fn::Sub": "tools/artifact/${Runtime}/${Architecture}"},
+    }
+
+
+def test_makefile_of_every_runtime_and_architecture_is_there() -> None:
+    parameters = TEMPLATE["Parameters"]
+    for runtime in parameters["Runtime"]["AllowedValues"]:
+        for architecture in parameters["Architecture"]["AllowedValues"]:
+            assert (ROOT / "tools/artifact" / runtime / architecture / "Makefile").is_file()
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)

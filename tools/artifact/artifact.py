@@ -1,0 +1,136 @@
+"""Makes what is deployed of one function or layer: packages, our code, and bytecode of both.
+
+A package on AWS is read-only, so without bytecode each cold start compiles every module again. SAM
+ships none, which is why this stands in for its own Python build. It needs nothing but pip.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+PLATFORMS = {"arm64": "aarch64", "x86_64": "x86_64"}
+# The newest C library that a runtime's Linux has packages for: Amazon Linux 2, then 2023.
+NEWEST_GLIBC = {"python3.11": 26}
+USUAL_GLIBC = 34
+
+CLIENTS_ARE_MADE_IN = Path(__file__).parents[2] / "layers/paylink/paylink/bootstrap.py"
+# How the SDK finds its credentials, wherever it runs.
+CREDENTIAL_SERVICES = {"sts"}
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("target", help="build-<logical id>")
+    parser.add_argument("folder", type=Path, help="where the artifact goes")
+    parser.add_argument("--runtime", required=True)
+    parser.add_argument("--architecture", required=True, choices=PLATFORMS)
+    parser.add_argument("--deployed-at", required=True, help="where AWS puts the folder")
+    options = parser.parse_args(arguments)
+    name = options.target.removeprefix("build-")
+    folder: Path = options.folder
+    folder.mkdir(parents=True, exist_ok=True)
+    source = Path.cwd()
+    copy_code(source, folder)
+    if (source / "requirements.txt").is_file():
+        install(source / "requirements.txt", folder, options.runtime, options.architecture)
+        strip(folder, aws_services(CLIENTS_ARE_MADE_IN.read_text()))
+    interpreter = interpreter_of(options.runtime)
+    if interpreter is None:
+        version = options.runtime.removeprefix("python")
+        print(
+            f"{name}: no bytecode, because no Python {version} is on the PATH and no other can "
+            "make it: each cold start will compile every module, and take about three times as "
+            "long."
+        )
+        return
+    compile_all(interpreter, folder, options.deployed_at)
+
+
+def copy_code(source: Path, folder: Path) -> None:
+    """All but the lists of packages and what Python leaves behind."""
+    shutil.copytree(
+        source,
+        folder,
+        dirs_exist_ok=True,
+        ignore=shutil.ignore_patterns("__pycache__", "*.pyc", "requirements.*"),
+    )
+
+
+def install(requirements: Path, folder: Path, runtime: str, architecture: str) -> None:
+    """Packages for the runtime's Linux, whatever machine this is; hashes are checked."""
+    machine = PLATFORMS[architecture]
+    newest = NEWEST_GLIBC.get(runtime, USUAL_GLIBC)
+    platforms = [f"manylinux2014_{machine}"]
+    platforms += [f"manylinux_2_{minor}_{machine}" for minor in range(17, newest + 1)]
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    command += ["--require-hashes", "--no-deps", "--no-compile", "--only-binary=:all:"]
+    command += ["--implementation=cp", f"--python-version={runtime.removeprefix('python')}"]
+    command += [f"--platform={platform}" for platform in platforms]
+    command += [f"--requirement={requirements}", f"--target={folder}"]
+    subprocess.run(command, check=True, stdout=sys.stderr)  # noqa: S603 - our own words
+
+
+def aws_services(source: str) -> frozenset[str]:
+    """The services that a module makes clients of, from its calls of ``client("…")``."""
+    calls = (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call))
+    return frozenset(
+        call.args[0].value
+        for call in calls
+        if getattr(call.func, "attr", getattr(call.func, "id", "")) == "client"
+        and call.args
+        and isinstance(call.args[0], ast.Constant)
+        and isinstance(call.args[0].value, str)
+    )
+
+
+def strip(folder: Path, services: frozenset[str]) -> None:
+    """Takes out what no function can use: commands, tests, and AWS's other 400 services, through
+    whose descriptions the SDK looks before it makes its first client."""
+    for part in superfluous(folder, services | CREDENTIAL_SERVICES):
+        shutil.rmtree(part)
+
+
+def superfluous(folder: Path, services: frozenset[str]) -> Iterator[Path]:
+    yield from (p for p in (folder / "bin", folder / "include", folder / "share") if p.is_dir())
+    yield from (p for p in folder.glob("*/tests") if p.is_dir())
+    # Descriptions of boto3's resources, a second interface of which we make no use.
+    for data in (folder / "botocore/data", folder / "boto3/data"):
+        yield from (p for p in data.glob("*/") if p.name not in services)
+
+
+def interpreter_of(runtime: str) -> str | None:
+    """A Python of the runtime's version, which alone can make bytecode that it reads."""
+    for candidate in (sys.executable, shutil.which(runtime)):
+        if candidate is None:
+            continue
+        asked = subprocess.run(  # noqa: S603 - an interpreter
+            [candidate, "-c", "import sys; print('python%d.%d' % sys.version_info[:2])"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if asked.returncode == 0 and asked.stdout.strip() == runtime:
+            return candidate
+    return None
+
+
+def compile_all(interpreter: str, folder: Path, deployed_at: str) -> None:
+    """Bytecode that is never compared with its source: both are shipped together, and read-only.
+
+    Tracebacks name the files as they are on AWS; the same sources give the same bytes.
+    """
+    command = [interpreter, "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash"]
+    command += ["-s", str(folder), "-p", deployed_at, str(folder)]
+    environment = {**os.environ, "PYTHONHASHSEED": "0"}
+    subprocess.run(command, check=True, stdout=sys.stderr, env=environment)  # noqa: S603 - our own
+
+
+if __name__ == "__main__":
+    main()
