@@ -75,16 +75,16 @@ export interface ApiKey {
 }
 
 export interface ChargePayment {
-  /** `cus_…`, or your own id of the customer, who has paid by a link before. */
-  customerId: string;
   /** Minor units of the currency (cents, for most), before tax. Each currency has a smallest and a largest amount, which the answer names. */
   amount: number;
   /** ISO 4217, in any case; answered in lower case. */
   currency: Currency;
-  /** What is paid for: shown on the invoice and the receipt. Text that can be seen, without control characters or overrides of direction. */
+  /** What is paid for: shown to the buyer, and on invoice and receipt. Text that can be seen, without control characters or overrides of direction. */
   description: string;
   /** Yours to use; given back as it is. */
   metadata?: Record<string, string> | null;
+  /** `cus_…`, or your own id of the customer, who has paid by a link before. */
+  customerId: string;
 }
 
 export interface CreateApiKey {
@@ -115,14 +115,14 @@ export interface CreatePayment {
   amount: number;
   /** ISO 4217, in any case; answered in lower case. */
   currency: Currency;
-  /** What is paid for: shown on the page, the invoice and the receipt. Text that can be seen, without control characters or overrides of direction. */
+  /** What is paid for: shown to the buyer, and on invoice and receipt. Text that can be seen, without control characters or overrides of direction. */
   description: string;
+  /** Yours to use; given back as it is. */
+  metadata?: Record<string, string> | null;
   /** `cus_…`, or your own id of the customer. Left out, the buyer is a guest and becomes a customer of their own. */
   customerId?: string | null;
   /** Where the buyer goes after paying, an absolute https URL (a sandbox key also takes http on localhost). Opening it proves nothing: ask for the payment. */
   successUrl?: string | null;
-  /** Yours to use; given back as it is. */
-  metadata?: Record<string, string> | null;
   /** When the link ends: 30 minutes to a year from now, ISO 8601 with a zone. Left out, after the deployment's usual number of days. */
   expiresAt?: string | null;
 }

@@ -4,55 +4,40 @@ from paylink import bootstrap
 from paylink.http.api import Api
 from paylink.http.auth import Caller
 from paylink.http.envelope import Response, json_response, success
-from paylink.http.idempotency import run_once
-from paylink.http.json_body import parse_object
+from paylink.http.idempotency import Seed, once
 from paylink.http.lists import list_request, page_response
 from paylink.http.request import Request
 from paylink.http.schemas import api_keys as schemas
-from paylink.http.schemas.validation import validated
 from paylink.services import api_keys
 
 lambda_handler = Api()
 
 
 @lambda_handler.route("POST /api-keys", "api_key:write", schemas.CREATE)
-def create(request: Request, caller: Caller) -> Response:
-    body = parse_object(request.body)
-    wanted = validated(schemas.CreateApiKey, body).wanted()
-
-    def make(seed: str | None) -> Response:
-        key, plain = api_keys.create_api_key(
-            wanted,
-            seed,
-            organization_id=caller.organization_id,
-            mode=caller.mode,
-            creator_permissions=caller.permissions,
-            keys=bootstrap.api_keys(),
-            credentials=bootstrap.credentials(),
-            clock=bootstrap.clock,
-        )
-        return json_response(201, success(schemas.present_created_api_key(key, plain)))
-
-    return run_once(request, caller, body, make, secret_answer=True)
+@once(schemas.new_api_key, secret_answer=True)
+def create(_: Request, caller: Caller, wanted: api_keys.NewApiKey, seed: Seed) -> Response:
+    key, plain = api_keys.create_api_key(
+        wanted,
+        seed,
+        caller.owner,
+        creator_permissions=caller.permissions,
+        keys=bootstrap.api_keys(),
+        credentials=bootstrap.credentials(),
+        clock=bootstrap.clock,
+    )
+    return json_response(201, success(schemas.present_created_api_key(key, plain)))
 
 
 @lambda_handler.route("GET /api-keys", "api_key:read", schemas.LIST)
 def list_all(request: Request, caller: Caller) -> Response:
-    page = api_keys.list_api_keys(
-        list_request(request, caller),
-        keys=bootstrap.api_keys(),
-        credentials=bootstrap.credentials(),
-    )
+    wanted = list_request(request, caller)
+    page = api_keys.list_api_keys(wanted, bootstrap.api_keys(), bootstrap.credentials())
     return page_response(page, schemas.present_api_key)
 
 
 @lambda_handler.route("DELETE /api-keys/{apiKeyId}", "api_key:write", schemas.DELETE)
 def delete(request: Request, caller: Caller) -> Response:
     key = api_keys.delete_api_key(
-        request.parameters["apiKeyId"],
-        organization_id=caller.organization_id,
-        mode=caller.mode,
-        deleter_permissions=caller.permissions,
-        keys=bootstrap.api_keys(),
+        request.parameters["apiKeyId"], caller.owner, caller.permissions, bootstrap.api_keys()
     )
     return json_response(200, success(schemas.present_deleted_api_key(key)))

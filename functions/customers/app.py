@@ -1,37 +1,26 @@
 """Customers: made, changed, read, listed."""
 
+from typing import Any
+
 from paylink import bootstrap
 from paylink.http.api import Api
 from paylink.http.auth import Caller
 from paylink.http.envelope import Response, json_response, success
-from paylink.http.idempotency import run_once
-from paylink.http.json_body import parse_object
+from paylink.http.idempotency import Seed, once
 from paylink.http.lists import list_request, page_response
 from paylink.http.request import Request
 from paylink.http.schemas import customers as schemas
-from paylink.http.schemas.validation import validated
 from paylink.services import customers
 from paylink.services.read_customer import read_customer
 
 lambda_handler = Api()
 
 
-def ports() -> customers.CustomerPorts:
-    return customers.CustomerPorts(
-        bootstrap.customers(), bootstrap.providers(), schemas.present_customer, bootstrap.clock
-    )
-
-
 @lambda_handler.route("POST /customers", "customer:write", schemas.CREATE)
-def create(request: Request, caller: Caller) -> Response:
-    body = parse_object(request.body)
-    wanted = validated(schemas.CreateCustomer, body).wanted()
-
-    def make(seed: str | None) -> Response:
-        made, new = customers.create_customer(wanted, seed, caller.owner, ports())
-        return json_response(201 if new else 200, success(schemas.present_customer(made)))
-
-    return run_once(request, caller, body, make)
+@once(schemas.new_customer)
+def create(_: Request, caller: Caller, wanted: customers.NewCustomer, seed: Seed) -> Response:
+    made, new = customers.create_customer(wanted, seed, caller.owner, bootstrap.customer_ports())
+    return json_response(201 if new else 200, success(schemas.present_customer(made)))
 
 
 @lambda_handler.route("GET /customers/{customerId}", "customer:read", schemas.GET)
@@ -53,13 +42,9 @@ def list_all(request: Request, caller: Caller) -> Response:
 
 @lambda_handler.route("PUT /customers/{customerId}", "customer:write", schemas.UPDATE)
 @lambda_handler.route("PATCH /customers/{customerId}", "customer:write", schemas.UPDATE)
-def update(request: Request, caller: Caller) -> Response:
-    body = parse_object(request.body)
-    changes = validated(schemas.UpdateCustomer, body).changes()
-    reference = request.parameters["customerId"]
-
-    def change(_seed: str | None) -> Response:
-        changed = customers.update_customer(reference, changes, caller.owner, ports())
-        return json_response(200, success(schemas.present_customer(changed)))
-
-    return run_once(request, caller, body, change)
+@once(schemas.changes_of_customer)
+def update(request: Request, caller: Caller, changes: dict[str, Any], _seed: Seed) -> Response:
+    changed = customers.update_customer(
+        request.parameters["customerId"], changes, caller.owner, bootstrap.customer_ports()
+    )
+    return json_response(200, success(schemas.present_customer(changed)))

@@ -4,12 +4,12 @@ from paylink import bootstrap
 from paylink.http.api import Api
 from paylink.http.auth import Caller
 from paylink.http.envelope import Response, json_response, success
-from paylink.http.idempotency import run_once
+from paylink.http.idempotency import Seed, once
 from paylink.http.json_body import parse_optional
 from paylink.http.lists import choice, list_request, page_response
 from paylink.http.request import Request
 from paylink.http.schemas import transactions as schemas
-from paylink.services.refund_transaction import refund_transaction
+from paylink.services.refund_transaction import NewRefund, refund_transaction
 from paylink.services.transactions import list_transactions, read_transaction
 
 lambda_handler = Api()
@@ -17,9 +17,8 @@ lambda_handler = Api()
 
 @lambda_handler.route("GET /transactions/{transactionId}", "transaction:read", schemas.GET)
 def get(request: Request, caller: Caller) -> Response:
-    found = read_transaction(
-        request.parameters["transactionId"], caller.owner, bootstrap.payments()
-    )
+    wanted = request.parameters["transactionId"]
+    found = read_transaction(wanted, caller.owner, bootstrap.payments())
     return json_response(200, success(schemas.present_transaction(found)))
 
 
@@ -38,19 +37,15 @@ def list_all(request: Request, caller: Caller) -> Response:
 @lambda_handler.route(
     "POST /transactions/{transactionId}/refund", "transaction:write", schemas.REFUND
 )
-def refund(request: Request, caller: Caller) -> Response:
-    body = parse_optional(request.body)
-    wanted = schemas.new_refund(request.parameters["transactionId"], body)
-
-    def run(seed: str | None) -> Response:
-        made, transaction = refund_transaction(
-            wanted,
-            seed,
-            caller.owner,
-            payments=bootstrap.payments(),
-            providers=bootstrap.providers(),
-            clock=bootstrap.clock,
-        )
-        return json_response(201, success(schemas.present_refund(made, transaction)))
-
-    return run_once(request, caller, body, run)
+@once(schemas.new_refund, read=parse_optional)
+def refund(request: Request, caller: Caller, wanted: NewRefund, seed: Seed) -> Response:
+    made = refund_transaction(
+        request.parameters["transactionId"],
+        wanted,
+        seed,
+        caller.owner,
+        payments=bootstrap.payments(),
+        providers=bootstrap.providers(),
+        clock=bootstrap.clock,
+    )
+    return json_response(201, success(schemas.present_refund(*made)))

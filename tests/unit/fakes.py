@@ -585,7 +585,7 @@ class FakeProvider(FakeCharges, FakeRefunds):
 
     def __init__(self, clock: Callable[[], datetime], name: str = "acct") -> None:
         FakeCharges.__init__(self)
-        FakeRefunds.__init__(self)
+        FakeRefunds.__init__(self, self.money_of)
         self._clock = clock
         self._name = name
         self._lock = threading.RLock()

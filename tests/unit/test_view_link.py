@@ -9,7 +9,8 @@ from datetime import timedelta
 import pytest
 
 from paylink.domain.errors import PaymentNotFoundError
-from paylink.services.read_payment import read_payment
+from paylink.domain.organization import Owner
+from paylink.services.payments import read_payment
 from paylink.services.view_link import Kind
 from tests.unit.fakes import START
 from tests.unit.world import ORGANIZATION, World
@@ -149,22 +150,14 @@ def test_an_unknown_link_or_seller_is_not_found(world: World) -> None:
 
 def test_a_caller_reads_only_what_is_theirs_in_their_mode(world: World) -> None:
     payment_id = world.new_payment(expires_at=START + timedelta(hours=1))
-    mine = read_payment(
-        payment_id, organization_id=ORGANIZATION, mode="sandbox", payments=world.payments
-    )
-    assert mine.id == payment_id
-    for organization_id, mode in (("org_2", "sandbox"), (ORGANIZATION, "live")):
+    mine: Owner = (ORGANIZATION, "sandbox")
+    assert read_payment(payment_id, mine, world.payments).id == payment_id
+    others: tuple[Owner, ...] = (("org_2", "sandbox"), (ORGANIZATION, "live"))
+    for owner in others:
         with pytest.raises(PaymentNotFoundError):
-            read_payment(
-                payment_id,
-                organization_id=organization_id,
-                mode=mode,  # type: ignore[arg-type]
-                payments=world.payments,
-            )
+            read_payment(payment_id, owner, world.payments)
     with pytest.raises(PaymentNotFoundError):
-        read_payment(
-            "pay_unknown", organization_id=ORGANIZATION, mode="sandbox", payments=world.payments
-        )
+        read_payment("pay_unknown", mine, world.payments)
 
 
 def test_a_charge_has_no_link_to_look_at(world: World) -> None:

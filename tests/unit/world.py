@@ -15,19 +15,13 @@ from paylink.http.envelope import failure, success
 from paylink.http.schemas.payments import present_payment
 from paylink.services.cancel_payment import cancel_payment
 from paylink.services.charge_payment import NewCharge, charge_payment
-from paylink.services.create_payment import (
-    Answer,
-    LinkPorts,
-    NewLink,
-    Presenter,
-    Requester,
-    create_payment,
-)
+from paylink.services.create_payment import NewLink, create_payment
 from paylink.services.expire_links import Sweep, expire_links
 from paylink.services.handle_provider_event import handle_provider_event
 from paylink.services.idempotency import IdempotentRequest
 from paylink.services.issue_invoice import issue_invoice
 from paylink.services.open_checkout import open_checkout
+from paylink.services.payment_requests import Answer, PaymentPorts, Presenter, Requester
 from paylink.services.refund_transaction import NewRefund, refund_transaction
 from paylink.services.return_surplus import return_surplus
 from paylink.services.view_link import LinkView, view_link
@@ -109,8 +103,8 @@ class World:
         self.organizations.put(SELLER)
 
     @property
-    def link_ports(self) -> LinkPorts:
-        return LinkPorts(
+    def link_ports(self) -> PaymentPorts:
+        return PaymentPorts(
             payments=self.payments,
             idempotency=self.idempotency,
             customers=self.customers,
@@ -189,7 +183,8 @@ class World:
         owner: tuple[str, Mode] = (ORGANIZATION, MODE),
     ) -> Refund:
         return refund_transaction(
-            NewRefund(transaction_id, amount),
+            transaction_id,
+            NewRefund(amount),
             seed,
             owner,
             payments=self.payments,
@@ -230,8 +225,7 @@ class World:
     def cancel(self, payment_id: str, *, owner: tuple[str, Mode] = (ORGANIZATION, MODE)) -> Payment:
         return cancel_payment(
             payment_id,
-            organization_id=owner[0],
-            mode=owner[1],
+            owner,
             payments=self.payments,
             providers=self.providers,
             clock=self.clock,

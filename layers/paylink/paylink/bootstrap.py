@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from paylink.adapters.stripe.accounts import StripeAccounts
     from paylink.http.auth import Authenticator
     from paylink.http.rate_limit import RateLimiter
+    from paylink.services.customers import CustomerPorts
 
 _CONFIG = Config(
     connect_timeout=1,
@@ -146,3 +147,11 @@ def providers() -> StripeAccounts:
     from paylink.adapters.stripe.accounts import StripeAccounts
 
     return StripeAccounts(credentials(), settings().deployment_id, settings().stripe_api_base)
+
+
+@cache
+def customer_ports() -> CustomerPorts:
+    from paylink.http.schemas.customers import present_customer
+    from paylink.services.customers import CustomerPorts
+
+    return CustomerPorts(customers(), providers(), present_customer, clock)

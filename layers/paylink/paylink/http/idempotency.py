@@ -1,7 +1,7 @@
 """The Idempotency-Key header: its form, what makes two requests the same, and answers kept for it.
 
-Creating a payment claims its key in its own transaction (`paylink.services.create_payment`); all
-other writing routes run inside `run_once`.
+Creating a payment claims its key in its own transaction (`paylink.services.payment_requests`); all
+other writing routes are marked `once`.
 """
 
 from __future__ import annotations
@@ -10,13 +10,14 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
+from functools import wraps
+from typing import Any, TypeVar
 
 from paylink import bootstrap
 from paylink.domain.errors import PaylinkError, ValidationError
 from paylink.http.auth import Caller
 from paylink.http.envelope import Response, failure, json_response
-from paylink.http.json_body import canonical_hash
+from paylink.http.json_body import canonical_hash, parse_object
 from paylink.http.request import Request
 from paylink.ports import IdempotencyRecord, KeyInUseError, StoredResponse
 from paylink.services.idempotency import IdempotentRequest, matches, resume
@@ -25,6 +26,11 @@ from paylink.services.idempotency import IdempotentRequest, matches, resume
 _KEY = re.compile(r"[\x21-\x2b\x2d-\x7e]{1,255}", re.ASCII)
 _MARGIN = timedelta(seconds=1)
 _STORED_FAILURES = frozenset({402, 404, 409})
+
+Seed = str | None
+"""The same for every run under a key; None without one."""
+
+Wanted = TypeVar("Wanted")
 
 
 def idempotent_request(request: Request, body: dict[str, Any]) -> IdempotentRequest | None:
@@ -47,21 +53,51 @@ def idempotent_request(request: Request, body: dict[str, Any]) -> IdempotentRequ
     )
 
 
-def run_once(
+def once(
+    wanted: Callable[[dict[str, Any]], Wanted],
+    *,
+    read: Callable[[bytes], dict[str, Any]] = parse_object,
+    secret_answer: bool = False,
+) -> Callable[
+    [Callable[[Request, Caller, Wanted, Seed], Response]], Callable[[Request, Caller], Response]
+]:
+    """Marks a handler that runs once per idempotency key; repetitions get the first answer.
+
+    The handler gets what ``wanted`` makes of the body, refused before the key is claimed if it is
+    wrong, and a seed: what it makes must derive its ids from it, so that a run after a crash makes
+    nothing twice. An answer that holds a secret is not kept; there the handler runs again and must
+    answer the same.
+    """
+
+    def mark(
+        handler: Callable[[Request, Caller, Wanted, Seed], Response],
+    ) -> Callable[[Request, Caller], Response]:
+        @wraps(handler)
+        def run(request: Request, caller: Caller) -> Response:
+            body = read(request.body)
+            checked = wanted(body)
+            return _run(
+                request,
+                caller,
+                body,
+                lambda seed: handler(request, caller, checked, seed),
+                secret_answer=secret_answer,
+            )
+
+        return run
+
+    return mark
+
+
+def _run(
     request: Request,
     caller: Caller,
     body: dict[str, Any],
-    action: Callable[[str | None], Response],
+    action: Callable[[Seed], Response],
     *,
-    secret_answer: bool = False,
+    secret_answer: bool,
 ) -> Response:
-    """Runs an action once per idempotency key, and answers repetitions as the first time.
-
-    The action gets a seed, the same for every run under the key: what it makes must derive its ids
-    from it, so that a run after a crash makes nothing twice. An answer that holds a secret is not
-    kept; there the action runs again and must answer the same. Raises the idempotency conflicts
-    and whatever the action raises.
-    """
+    """Raises the idempotency conflicts and whatever the action raises."""
     asked = idempotent_request(request, body)
     if asked is None:
         return action(None)

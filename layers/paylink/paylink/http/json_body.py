@@ -39,15 +39,14 @@ def parse_optional(body: bytes) -> dict[str, Any]:
     return {} if body.strip(_BLANK) in {b"", b"null"} else parse_object(body)
 
 
-def expect_nothing(body: bytes) -> None:
+def expect_nothing(body: bytes) -> dict[str, Any]:
     """For requests that say all by their route: no body, an empty one, ``null`` or ``{}``."""
-    if body.strip(_BLANK) in {b"", b"null"}:
-        return
-    unknown = parse_object(body)
+    unknown = parse_optional(body)
     if unknown:
         raise ValidationError(
             [FieldProblem(_printable(name), "There is no such field.") for name in unknown]
         )
+    return unknown
 
 
 def _printable(name: str) -> str:

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from paylink.domain.api_key import ApiKey, generate
 from paylink.domain.errors import ApiKeyNotFoundError, ForbiddenError, PaylinkError
-from paylink.domain.organization import Mode
+from paylink.domain.organization import Owner
 from paylink.ports import ApiKeyRepository, Clock, CredentialsStore
 from paylink.services.list_items import ListRequest, Page, list_items
 
@@ -25,9 +25,8 @@ class NewApiKey:
 def create_api_key(
     wanted: NewApiKey,
     seed: str | None,
+    owner: Owner,
     *,
-    organization_id: str,
-    mode: Mode,
     creator_permissions: frozenset[str] | None,
     keys: ApiKeyRepository,
     credentials: CredentialsStore,
@@ -42,7 +41,7 @@ def create_api_key(
         raise ForbiddenError("A key can't permit more than the key that makes it.")
     material = None
     if seed is not None:
-        secrets = credentials.get(organization_id, mode)
+        secrets = credentials.get(*owner)
         if secrets is None:
             raise PaylinkError()
         message = f"api key\0{seed}".encode()
@@ -50,8 +49,7 @@ def create_api_key(
     now = clock()
     days = wanted.expires_in_days
     key, plain = generate(
-        organization_id,
-        mode,
+        *owner,
         wanted.name,
         now,
         now + timedelta(days=days) if days is not None else None,
@@ -66,7 +64,7 @@ def create_api_key(
 
 
 def list_api_keys(
-    request: ListRequest, *, keys: ApiKeyRepository, credentials: CredentialsStore
+    request: ListRequest, keys: ApiKeyRepository, credentials: CredentialsStore
 ) -> Page[ApiKey]:
     """Raises ValidationError for a cursor of another list."""
     return list_items(
@@ -78,9 +76,7 @@ def list_api_keys(
 
 def delete_api_key(
     key_id: str,
-    *,
-    organization_id: str,
-    mode: Mode,
+    owner: Owner,
     deleter_permissions: frozenset[str] | None,
     keys: ApiKeyRepository,
 ) -> ApiKey:
@@ -89,7 +85,7 @@ def delete_api_key(
     Raises ApiKeyNotFoundError, and ForbiddenError for a key that permits more than the deleter's.
     """
     key = keys.get(key_id)
-    if key is None or (key.organization_id, key.mode) != (organization_id, mode):
+    if key is None or (key.organization_id, key.mode) != owner:
         raise ApiKeyNotFoundError()
     if _exceeds(key.permissions, deleter_permissions):
         raise ForbiddenError("A key can't end one that permits more than itself.")

@@ -8,7 +8,7 @@ from paylink.domain.errors import (
     ProviderUnavailableError,
     StateConflictError,
 )
-from paylink.domain.organization import Mode
+from paylink.domain.organization import Owner
 from paylink.domain.payment import PAYABLE, Payment, cancel
 from paylink.ports import (
     Clock,
@@ -19,7 +19,7 @@ from paylink.ports import (
     VersionConflictError,
 )
 from paylink.services.end_sessions import end_sessions
-from paylink.services.read_payment import read_payment
+from paylink.services.payments import read_payment
 from paylink.services.settle_payment import back_off
 
 _ATTEMPTS = 6
@@ -28,9 +28,8 @@ _CAUSE = "cancel"
 
 def cancel_payment(
     payment_id: str,
+    owner: Owner,
     *,
-    organization_id: str,
-    mode: Mode,
     payments: PaymentRepository,
     providers: Providers,
     clock: Clock,
@@ -42,9 +41,7 @@ def cancel_payment(
     payment, StateConflictError.
     """
     for attempt in range(_ATTEMPTS):
-        payment = read_payment(
-            payment_id, organization_id=organization_id, mode=mode, payments=payments
-        )
+        payment = read_payment(payment_id, owner, payments)
         if payment.kind != "link":
             raise PaymentNotCancelableError()
         if payment.status == "canceled":
@@ -56,7 +53,7 @@ def cancel_payment(
                 payment,
                 cause=_CAUSE,
                 payments=payments,
-                provider=providers.account(organization_id, mode),
+                provider=providers.account(*owner),
                 clock=clock,
             )
             if payment.status not in PAYABLE:

@@ -8,12 +8,9 @@ already.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any
 
 from paylink.domain.charge import ChargeState, failure_details, refuse
 from paylink.domain.customer import Buyer, Customer, PaymentMethod
@@ -30,42 +27,43 @@ from paylink.domain.errors import (
     StateConflictError,
     TaxCalculationError,
 )
-from paylink.domain.ids import new_id
-from paylink.domain.payment import ChargeTerms, CheckoutSession, LineItem, Payment
+from paylink.domain.payment import ChargeTerms, CheckoutSession, Payment
 from paylink.ports import (
     ChargeLease,
     Commit,
     IdempotencyRecord,
     KeyInUseError,
     PaymentProvider,
-    StoredResponse,
     VersionConflictError,
 )
-from paylink.services.create_payment import Answer, LinkPorts, Requester
-from paylink.services.idempotency import IdempotentRequest, resume
+from paylink.services.idempotency import IdempotentRequest
+from paylink.services.payment_requests import (
+    Answer,
+    NewPayment,
+    PaymentPorts,
+    Requester,
+    payment_of,
+    resumed,
+    stored,
+)
 from paylink.services.provider_customers import with_provider_customer, without_gone
 from paylink.services.settle_charge import settle_charge
 
 _CAUSE = "charge"
 
 
-@dataclass(frozen=True)
-class NewCharge:
-    """A validated request for a charge; ``amount`` in minor units, before tax."""
+@dataclass(frozen=True, kw_only=True)
+class NewCharge(NewPayment):
+    """A validated request for a charge."""
 
     customer: str
-    """Our id of a customer or the caller's own."""
-    amount: int
-    currency: str
-    description: str
-    metadata: Mapping[str, str] | None = None
 
 
 def charge_payment(
     charge: NewCharge,
     requester: Requester,
     request: IdempotentRequest | None,
-    ports: LinkPorts,
+    ports: PaymentPorts,
     *,
     lease: timedelta,
 ) -> Answer:
@@ -87,8 +85,8 @@ def charge_payment(
             ports.payments.add(payment, record, held)
         except (CustomerNotFoundError, NoPaymentMethodError, ChargeInProgressError) as error:
             if record is not None:
-                stored = StoredResponse(error.status, _text(ports.presenter.error(error)))
-                ports.idempotency.claim(replace(record, payment_id=None, response=stored), now)
+                response = stored(ports.failure(error))
+                ports.idempotency.claim(replace(record, payment_id=None, response=response), now)
             raise
     except KeyInUseError as taken:
         if record is None:
@@ -97,30 +95,15 @@ def charge_payment(
     return _finish(payment, record, held, ports)
 
 
-def _draft(charge: NewCharge, requester: Requester, ports: LinkPorts) -> Payment:
-    organization, mode = requester.organization, requester.mode
-    customer = ports.customers.find(organization.id, mode, charge.customer)
+def _draft(charge: NewCharge, requester: Requester, ports: PaymentPorts) -> Payment:
+    customer = ports.customers.find(requester.organization.id, requester.mode, charge.customer)
     if customer is None:
         raise CustomerNotFoundError(param="customerId")
     method = _default_method(customer, ports)
     if method is None or customer.provider_customer_id is None:
         raise NoPaymentMethodError()
-    now = ports.clock()
-    return Payment(
-        id=new_id("pay"),
-        organization_id=organization.id,
-        mode=mode,
-        kind="charge",
-        status="pending",
-        amount_subtotal=charge.amount,
-        currency=charge.currency,
-        line_items=(LineItem(charge.description, charge.amount),),
-        created_at=now,
-        updated_at=now,
-        created_by=requester.key_id,
-        metadata=charge.metadata,
-        customer_id=customer.id,
-        customer_public_id=customer.public_id,
+    return replace(
+        payment_of(charge, "charge", requester, customer, ports.clock()),
         charge=ChargeTerms(
             provider_customer_id=customer.provider_customer_id,
             payment_method=method,
@@ -129,14 +112,14 @@ def _draft(charge: NewCharge, requester: Requester, ports: LinkPorts) -> Payment
     )
 
 
-def _default_method(customer: Customer, ports: LinkPorts) -> PaymentMethod | None:
+def _default_method(customer: Customer, ports: PaymentPorts) -> PaymentMethod | None:
     vaulted = ports.customers.payment_methods(customer)
     return next(
         (v.method for v in vaulted if v.method.key == customer.default_payment_method), None
     )
 
 
-def _lease(payment: Payment, lease: timedelta, ports: LinkPorts) -> ChargeLease:
+def _lease(payment: Payment, lease: timedelta, ports: PaymentPorts) -> ChargeLease:
     return ChargeLease(
         organization_id=payment.organization_id,
         mode=payment.mode,
@@ -147,26 +130,24 @@ def _lease(payment: Payment, lease: timedelta, ports: LinkPorts) -> ChargeLease:
 
 
 def _resume(
-    found: IdempotencyRecord, record: IdempotencyRecord, lease: timedelta, ports: LinkPorts
+    found: IdempotencyRecord, record: IdempotencyRecord, lease: timedelta, ports: PaymentPorts
 ) -> Answer:
-    resumed = resume(found, record, ports.idempotency, ports.clock())
-    if resumed.response is not None:
-        return Answer(resumed.response.status, resumed.response.body, replayed=True)
-    payment = ports.payments.get(resumed.payment_id) if resumed.payment_id else None
-    if payment is None:
-        raise IdempotencyInProgressError()
+    again = resumed(found, record, ports)
+    if isinstance(again, Answer):
+        return again
+    payment, record = again
     held = _lease(payment, lease, ports)
     try:
         ports.payments.hold(held, ports.clock())
     except ChargeInProgressError:
         # Not this request's last word: its money may have been taken.
-        ports.idempotency.release(resumed, ports.clock())
+        ports.idempotency.release(record, ports.clock())
         raise
-    return _finish(payment, resumed, held, ports)
+    return _finish(payment, record, held, ports)
 
 
 def _finish(
-    payment: Payment, record: IdempotencyRecord | None, held: ChargeLease, ports: LinkPorts
+    payment: Payment, record: IdempotencyRecord | None, held: ChargeLease, ports: PaymentPorts
 ) -> Answer:
     # Without a key the caller can't ask again for this very charge. So as long as nobody knows
     # whether it took the money, the lease keeps a second one from being made in its place.
@@ -193,14 +174,12 @@ def _settled(
     payment: Payment,
     record: IdempotencyRecord | None,
     provider: PaymentProvider,
-    ports: LinkPorts,
+    ports: PaymentPorts,
 ) -> Payment:
     """The charge with its outcome, committed together with the answer."""
 
     def answered(after: Payment) -> IdempotencyRecord | None:
-        answer = _answer(after, ports)
-        response = StoredResponse(answer.status, answer.body)
-        return replace(record, response=response) if record else None
+        return replace(record, response=stored(_answer(after, ports))) if record else None
 
     if payment.status != "pending":  # a webhook was faster than this retry
         answer = answered(payment)
@@ -229,7 +208,7 @@ def _asked(
     payment: Payment,
     record: IdempotencyRecord | None,
     provider: PaymentProvider,
-    ports: LinkPorts,
+    ports: PaymentPorts,
 ) -> tuple[Payment, ChargeState]:
     """The payment with its intent's state: that of an earlier run if there is one."""
     found = _found(payment, provider)
@@ -266,7 +245,7 @@ def _found(payment: Payment, provider: PaymentProvider) -> ChargeState | None:
 
 
 def _prepared(
-    payment: Payment, provider: PaymentProvider, ports: LinkPorts
+    payment: Payment, provider: PaymentProvider, ports: PaymentPorts
 ) -> tuple[Payment, CheckoutSession]:
     """The payment intent to ask for, on record with its exact parameters."""
     now = ports.clock()
@@ -282,7 +261,7 @@ def _prepared(
 
 
 def _taxed(
-    payment: Payment, terms: ChargeTerms, provider: PaymentProvider, ports: LinkPorts
+    payment: Payment, terms: ChargeTerms, provider: PaymentProvider, ports: PaymentPorts
 ) -> Payment:
     customer = ports.customers.find(
         payment.organization_id, payment.mode, payment.customer_id or ""
@@ -313,29 +292,25 @@ def _take_back(
     payment: Payment,
     record: IdempotencyRecord | None,
     error: PaylinkError,
-    ports: LinkPorts,
+    ports: PaymentPorts,
 ) -> None:
     """Nothing was made at the provider, so nothing is kept but an answer that is to be repeated.
 
     What was asked for before under another key is another matter: its news must find the payment.
     """
-    stored = ports.payments.get(payment.id)
-    if stored is None or stored.status != "pending" or len(stored.sessions) > 1:
+    kept = ports.payments.get(payment.id)
+    if kept is None or kept.status != "pending" or len(kept.sessions) > 1:
         return
     with suppress(VersionConflictError, KeyInUseError):  # somebody else is dealing with it
-        ports.payments.remove(stored, record)
+        ports.payments.remove(kept, record)
         if record is not None and error.status == NoPaymentMethodError.status:
-            response = StoredResponse(error.status, _text(ports.presenter.error(error)))
+            response = stored(ports.failure(error))
             answered = replace(record, payment_id=None, response=response)
             ports.idempotency.claim(answered, ports.clock())
 
 
-def _answer(payment: Payment, ports: LinkPorts) -> Answer:
+def _answer(payment: Payment, ports: PaymentPorts) -> Answer:
     if payment.status == "failed":
         error = PaymentFailedError(payment.failure_message, details=dict(failure_details(payment)))
-        return Answer(error.status, _text(ports.presenter.error(error)))
-    return Answer(201, _text(ports.presenter.payment(payment)))
-
-
-def _text(body: Mapping[str, Any]) -> str:
-    return json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+        return ports.failure(error)
+    return ports.payment(payment)

@@ -7,101 +7,54 @@ something that the retry, with the same payment, or the pay page completes.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
 
 from paylink.domain.errors import (
     CustomerNotFoundError,
     IdempotencyInProgressError,
-    PaylinkError,
     ProviderRejectedError,
     ProviderUnavailableError,
     ValidationError,
 )
-from paylink.domain.ids import new_id
-from paylink.domain.organization import Mode, Organization
-from paylink.domain.payment import LineItem, Payment, announce
+from paylink.domain.payment import Payment, announce
 from paylink.ports import (
-    Clock,
     Commit,
-    CustomerRepository,
     IdempotencyRecord,
-    IdempotencyRepository,
     KeyInUseError,
-    PaymentRepository,
-    Providers,
-    StoredResponse,
     VersionConflictError,
 )
 from paylink.services.checkout_sessions import obtain_session
-from paylink.services.idempotency import IdempotentRequest, resume
+from paylink.services.idempotency import IdempotentRequest
+from paylink.services.payment_requests import (
+    Answer,
+    NewPayment,
+    PaymentPorts,
+    Requester,
+    payment_of,
+    resumed,
+    stored,
+)
 from paylink.services.provider_customers import has_provider_customer
 
 SHORTEST_LIFETIME = timedelta(minutes=30)
 LONGEST_LIFETIME = timedelta(days=365)
 
 
-@dataclass(frozen=True)
-class NewLink:
-    """A validated request for a link; ``amount`` in minor units, before tax."""
+@dataclass(frozen=True, kw_only=True)
+class NewLink(NewPayment):
+    """A validated request for a link."""
 
-    amount: int
-    currency: str
-    description: str
-    customer: str | None = None
-    """Our id of a customer or the caller's own."""
     success_url: str | None = None
-    metadata: Mapping[str, str] | None = None
     expires_at: datetime | None = None
-
-
-@dataclass(frozen=True)
-class Presenter:
-    """How results look outside; the service stores them for replays without knowing their shape."""
-
-    payment: Callable[[Payment], dict[str, Any]]
-    error: Callable[[PaylinkError], dict[str, Any]]
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What the caller gets: an HTTP status and a JSON text."""
-
-    status: int
-    body: str
-    replayed: bool = False
-
-
-@dataclass(frozen=True)
-class LinkPorts:
-    """What creating a link needs from outside."""
-
-    payments: PaymentRepository
-    idempotency: IdempotencyRepository
-    customers: CustomerRepository
-    providers: Providers
-    presenter: Presenter
-    clock: Clock
-
-
-@dataclass(frozen=True)
-class Requester:
-    """On whose behalf a link is made."""
-
-    organization: Organization
-    mode: Mode
-    key_id: str
 
 
 def create_payment(
     link: NewLink,
     requester: Requester,
     request: IdempotentRequest | None,
-    ports: LinkPorts,
+    ports: PaymentPorts,
     *,
     public_base_url: str,
     default_lifetime: timedelta,
@@ -121,8 +74,7 @@ def create_payment(
         try:
             payment = _draft(link, requester, ports, public_base_url, default_lifetime)
         except CustomerNotFoundError as error:
-            stored = StoredResponse(error.status, _text(ports.presenter.error(error)))
-            ports.idempotency.claim(replace(record, response=stored), now)
+            ports.idempotency.claim(replace(record, response=stored(ports.failure(error))), now)
             raise
         record = replace(record, payment_id=payment.id)
         ports.payments.add(payment, record)
@@ -140,7 +92,7 @@ def create_payment(
 def _draft(
     link: NewLink,
     requester: Requester,
-    ports: LinkPorts,
+    ports: PaymentPorts,
     public_base_url: str,
     default_lifetime: timedelta,
 ) -> Payment:
@@ -157,24 +109,11 @@ def _draft(
         SHORTEST_LIFETIME <= link.expires_at - now <= LONGEST_LIFETIME
     ):
         raise ValidationError.of("expiresAt", "It must be 30 minutes to 1 year ahead.")
-    payment_id = new_id("pay")
-    payment = Payment(
-        id=payment_id,
-        organization_id=organization.id,
-        mode=mode,
-        kind="link",
-        status="pending",
-        amount_subtotal=link.amount,
-        currency=link.currency,
-        line_items=(LineItem(link.description, link.amount),),
-        created_at=now,
-        updated_at=now,
-        created_by=requester.key_id,
-        metadata=link.metadata,
-        customer_id=customer.id if customer else None,
-        customer_public_id=customer.public_id if customer else None,
+    payment = payment_of(link, "link", requester, customer, now)
+    payment = replace(
+        payment,
         success_url=link.success_url,
-        url=f"{public_base_url}/pay/{payment_id}",
+        url=f"{public_base_url}/pay/{payment.id}",
         expires_at=link.expires_at or now + lifetime,
     )
     provider = ports.providers.account(organization.id, mode)
@@ -183,17 +122,12 @@ def _draft(
     return payment.with_session(provider.prepare_session(payment, customer, now))
 
 
-def _resume(found: IdempotencyRecord, record: IdempotencyRecord, ports: LinkPorts) -> Answer:
-    resumed = resume(found, record, ports.idempotency, ports.clock())
-    if resumed.response is not None:
-        return Answer(resumed.response.status, resumed.response.body, replayed=True)
-    payment = ports.payments.get(resumed.payment_id) if resumed.payment_id else None
-    if payment is None:
-        raise IdempotencyInProgressError()
-    return _finish(payment, resumed, ports)
+def _resume(found: IdempotencyRecord, record: IdempotencyRecord, ports: PaymentPorts) -> Answer:
+    again = resumed(found, record, ports)
+    return again if isinstance(again, Answer) else _finish(*again, ports)
 
 
-def _finish(payment: Payment, record: IdempotencyRecord | None, ports: LinkPorts) -> Answer:
+def _finish(payment: Payment, record: IdempotencyRecord | None, ports: PaymentPorts) -> Answer:
     """Gets the payment its session, and keeps it together with the answer."""
     try:
         if payment.payable(ports.clock()):  # a retry may come after the buyer, or after the end
@@ -205,8 +139,8 @@ def _finish(payment: Payment, record: IdempotencyRecord | None, ports: LinkPorts
                 now=ports.clock(),
             )
         change = announce(payment, ports.clock(), "create")
-        body = _text(ports.presenter.payment(change.after))
-        answered = replace(record, response=StoredResponse(201, body)) if record else None
+        answer = ports.payment(change.after)
+        answered = replace(record, response=stored(answer)) if record else None
         ports.payments.commit(Commit(change.after, change.events, answered=answered))
     except ProviderRejectedError:
         refused = ports.payments.get(payment.id)
@@ -221,8 +155,4 @@ def _finish(payment: Payment, record: IdempotencyRecord | None, ports: LinkPorts
     except VersionConflictError:
         # Somebody else is finishing this payment; the retry gets what they made of it.
         raise IdempotencyInProgressError() from None
-    return Answer(201, body)
-
-
-def _text(body: dict[str, Any]) -> str:
-    return json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+    return answer

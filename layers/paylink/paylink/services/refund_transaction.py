@@ -55,12 +55,12 @@ logger = logging.getLogger(__name__)
 class NewRefund:
     """A validated request; ``amount`` in minor units, None for all that is left."""
 
-    transaction_id: str
     amount: int | None = None
     reason: str | None = None
 
 
 def refund_transaction(
+    transaction_id: str,
     wanted: NewRefund,
     seed: str | None,
     owner: Owner,
@@ -75,7 +75,7 @@ def refund_transaction(
     DuplicateError (all of it went back), ProviderUnsupportedError (the buyer's bank disputes the
     payment), ProviderRejectedError and ProviderUnavailableError (retry with the same seed).
     """
-    found = read_transaction(wanted.transaction_id, owner, payments)
+    found = read_transaction(transaction_id, owner, payments)
     if found.status not in REFUNDABLE or found.payment_intent_id is None:
         raise ValidationError.of(
             "transactionId", f"Only money that came can be refunded; this one is {found.status}."

@@ -32,7 +32,8 @@ def return_surplus(
         raise UnknownPaymentError()
     try:
         refund, _ = refund_transaction(
-            NewRefund(transaction_id, reason=_REASON),
+            transaction_id,
+            NewRefund(reason=_REASON),
             f"surplus:{transaction_id}",
             (found.organization_id, found.mode),
             payments=payments,

@@ -10,6 +10,7 @@ from paylink.domain.api_key import RESOURCES, ApiKey
 from paylink.domain.errors import ApiKeyNotFoundError
 from paylink.http.envelope import timestamp
 from paylink.http.operation import Operation
+from paylink.http.schemas.validation import validated
 from paylink.services.api_keys import NewApiKey
 
 Action = Literal["read", "write"]
@@ -101,6 +102,11 @@ class DeletedApiKeyObject(TypedDict):
     id: str
     livemode: bool
     deleted: bool
+
+
+def new_api_key(body: dict[str, Any]) -> NewApiKey:
+    """The validated request; raises ValidationError."""
+    return validated(CreateApiKey, body).wanted()
 
 
 def present_api_key(key: ApiKey) -> ApiKeyObject:

@@ -28,6 +28,7 @@ from paylink.domain.errors import (
 from paylink.domain.organization import Address
 from paylink.http.envelope import timestamp
 from paylink.http.operation import Operation
+from paylink.http.schemas.validation import validated
 from paylink.services.customers import NewCustomer
 
 _EMAIL = re.compile(r"[^\s@<>()\[\],;:\\\"]{1,64}@[^\s@<>()\[\],;:\\\"]+\.[^\s@<>()\[\],;:\\\".]+")
@@ -226,6 +227,16 @@ class UpdateCustomer(BaseModel):
             document = given.pop("tax_document")
             given["tax_ids"] = (document,) if document is not None else ()
         return given
+
+
+def new_customer(body: dict[str, Any]) -> NewCustomer:
+    """The validated request; raises ValidationError."""
+    return validated(CreateCustomer, body).wanted()
+
+
+def changes_of_customer(body: dict[str, Any]) -> dict[str, Any]:
+    """The validated request: members of the domain's customer; raises ValidationError."""
+    return validated(UpdateCustomer, body).changes()
 
 
 class AddressObject(TypedDict):

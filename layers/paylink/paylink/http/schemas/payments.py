@@ -45,8 +45,9 @@ def known_currencies(schema: dict[str, Any]) -> None:
     schema |= {"enum": sorted(CURRENCIES), "x-name": "Currency"}
 
 
-class CreatePayment(BaseModel):
-    """The body of ``POST /payments``. Unknown members are refused: they are nearly always typos."""
+class PaymentRequest(BaseModel):
+    """What every request for money says. Unknown members are refused: they are nearly always
+    typos."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -72,12 +73,30 @@ class CreatePayment(BaseModel):
         str,
         StringConstraints(min_length=1, max_length=500),
         Field(
-            description="What is paid for: shown on the page, the invoice and the receipt. Text"
+            description="What is paid for: shown to the buyer, and on invoice and receipt. Text"
             " that can be seen, without control characters or overrides of direction.",
             examples=["Consulting, one hour"],
             json_schema_extra={"pattern": r"\S"},
         ),
     ]
+    metadata: Annotated[
+        dict[MetadataKey, MetadataValue] | None,
+        Field(
+            max_length=50,
+            description="Yours to use; given back as it is.",
+            examples=[{"order": "1017"}],
+        ),
+    ] = None
+
+    @field_validator("description")
+    @classmethod
+    def _legible(cls, value: str) -> str:
+        return legible(value)
+
+
+class CreatePayment(PaymentRequest):
+    """The body of ``POST /payments``."""
+
     customer_id: Annotated[
         str | None,
         Field(
@@ -99,14 +118,6 @@ class CreatePayment(BaseModel):
             json_schema_extra={"format": "uri"},
         ),
     ] = None
-    metadata: Annotated[
-        dict[MetadataKey, MetadataValue] | None,
-        Field(
-            max_length=50,
-            description="Yours to use; given back as it is.",
-            examples=[{"order": "1017"}],
-        ),
-    ] = None
     expires_at: Annotated[
         str | None,
         Field(
@@ -117,11 +128,6 @@ class CreatePayment(BaseModel):
             json_schema_extra={"format": "date-time"},
         ),
     ] = None
-
-    @field_validator("description")
-    @classmethod
-    def _legible(cls, value: str) -> str:
-        return legible(value)
 
 
 def new_link(body: dict[str, Any], mode: Mode) -> NewLink:

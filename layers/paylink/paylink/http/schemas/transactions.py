@@ -156,10 +156,10 @@ class RefundObject(TypedDict):
     createdAt: Annotated[Time, Field(examples=["2026-11-25T09:30:00.000Z"])]
 
 
-def new_refund(transaction_id: str, body: dict[str, Any]) -> NewRefund:
+def new_refund(body: dict[str, Any]) -> NewRefund:
     """The validated request; raises ValidationError."""
     fields = validated(CreateRefund, body)
-    return NewRefund(transaction_id, fields.amount, fields.reason)
+    return NewRefund(fields.amount, fields.reason)
 
 
 def present_refund(refund: Refund, transaction: Transaction) -> RefundObject:

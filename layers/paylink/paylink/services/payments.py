@@ -1,10 +1,20 @@
-"""Pages of a caller's payments, of one customer's or in one status where asked for."""
+"""Payments, as callers read them: one, and lists."""
 
 from __future__ import annotations
 
+from paylink.domain.errors import PaymentNotFoundError
+from paylink.domain.organization import Owner
 from paylink.domain.payment import Payment
 from paylink.ports import CredentialsStore, CustomerRepository, PaymentRepository
 from paylink.services.list_items import ListRequest, Page, list_items
+
+
+def read_payment(payment_id: str, owner: Owner, payments: PaymentRepository) -> Payment:
+    """Raises PaymentNotFoundError, for anybody else's as well."""
+    payment = payments.get(payment_id)
+    if payment is None or (payment.organization_id, payment.mode) != owner:
+        raise PaymentNotFoundError()
+    return payment
 
 
 def list_payments(
@@ -16,9 +26,9 @@ def list_payments(
     customers: CustomerRepository,
     credentials: CredentialsStore,
 ) -> Page[Payment]:
-    """``customer`` is our id or the caller's own; nobody's payments are an empty page.
+    """Those of a customer (our id, or the caller's own) and in a status, where asked for.
 
-    Raises ValidationError for a cursor of another list.
+    Nobody's payments are an empty page. Raises ValidationError for a cursor of another list.
     """
     owner = None
     if customer is not None:

@@ -1,0 +1,127 @@
+"""What asking for a link and asking for a charge have in common."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from paylink.domain.customer import Customer
+from paylink.domain.errors import IdempotencyInProgressError, PaylinkError
+from paylink.domain.ids import new_id
+from paylink.domain.organization import Mode, Organization
+from paylink.domain.payment import Kind, LineItem, Payment
+from paylink.ports import (
+    Clock,
+    CustomerRepository,
+    IdempotencyRecord,
+    IdempotencyRepository,
+    PaymentRepository,
+    Providers,
+    StoredResponse,
+)
+from paylink.services.idempotency import resume
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewPayment:
+    """A validated request; ``amount`` in minor units, before tax."""
+
+    amount: int
+    currency: str
+    description: str
+    customer: str | None = None
+    """Our id of a customer or the caller's own."""
+    metadata: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True)
+class Presenter:
+    """How results look outside; the services store them for replays without knowing their shape."""
+
+    payment: Callable[[Payment], Mapping[str, Any]]
+    error: Callable[[PaylinkError], Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the caller gets: an HTTP status and a JSON text."""
+
+    status: int
+    body: str
+    replayed: bool = False
+
+
+@dataclass(frozen=True)
+class PaymentPorts:
+    """What making a payment needs from outside."""
+
+    payments: PaymentRepository
+    idempotency: IdempotencyRepository
+    customers: CustomerRepository
+    providers: Providers
+    presenter: Presenter
+    clock: Clock
+
+    def payment(self, payment: Payment) -> Answer:
+        return Answer(201, _text(self.presenter.payment(payment)))
+
+    def failure(self, error: PaylinkError) -> Answer:
+        return Answer(error.status, _text(self.presenter.error(error)))
+
+
+@dataclass(frozen=True)
+class Requester:
+    """On whose behalf a payment is made."""
+
+    organization: Organization
+    mode: Mode
+    key_id: str
+
+
+def payment_of(
+    wanted: NewPayment, kind: Kind, requester: Requester, customer: Customer | None, now: datetime
+) -> Payment:
+    """A pending payment with nothing at the provider yet."""
+    return Payment(
+        id=new_id("pay"),
+        organization_id=requester.organization.id,
+        mode=requester.mode,
+        kind=kind,
+        status="pending",
+        amount_subtotal=wanted.amount,
+        currency=wanted.currency,
+        line_items=(LineItem(wanted.description, wanted.amount),),
+        created_at=now,
+        updated_at=now,
+        created_by=requester.key_id,
+        metadata=wanted.metadata,
+        customer_id=customer.id if customer else None,
+        customer_public_id=customer.public_id if customer else None,
+    )
+
+
+def resumed(
+    found: IdempotencyRecord, record: IdempotencyRecord, ports: PaymentPorts
+) -> tuple[Payment, IdempotencyRecord] | Answer:
+    """The first request's answer, or its payment to go on with if it was abandoned.
+
+    Raises the idempotency conflicts.
+    """
+    ours = resume(found, record, ports.idempotency, ports.clock())
+    if ours.response is not None:
+        return Answer(ours.response.status, ours.response.body, replayed=True)
+    payment = ports.payments.get(ours.payment_id) if ours.payment_id else None
+    if payment is None:
+        raise IdempotencyInProgressError()
+    return payment, ours
+
+
+def stored(answer: Answer) -> StoredResponse:
+    return StoredResponse(answer.status, answer.body)
+
+
+def _text(body: Mapping[str, Any]) -> str:
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":"))
