@@ -119,8 +119,7 @@ def _forget_payment(payment: Payment, owner: Owner, ports: ErasurePorts) -> None
         if found.kind == "link" and found.status in PAYABLE:
             found = cancel_payment(
                 found.id,
-                organization_id=owner[0],
-                mode=owner[1],
+                owner,
                 payments=ports.payments,
                 providers=ports.providers,
                 clock=ports.clock,
