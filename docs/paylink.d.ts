@@ -218,6 +218,78 @@ export interface FieldProblem {
   message: string;
 }
 
+/** An invoice as it was issued. Amounts are integers in minor units of the currency, and `subtotal + taxAmount = total` always. */
+export interface Invoice {
+  object: "invoice";
+  id: string;
+  livemode: boolean;
+  /** Consecutive per organization, mode and year of issue. */
+  invoiceNumber: string;
+  status: "paid" | "void";
+  invoiceType: "one_time_payment";
+  /** Your own id of the customer, if there is one, else ours. */
+  customerId: string | null;
+  /** Always null. */
+  subscriptionId: null;
+  paymentId: string;
+  transactionId: string;
+  /** ISO 4217, lower case. */
+  currency: string;
+  subtotal: number;
+  /** Always 0. */
+  discountAmount: number;
+  taxAmount: number;
+  total: number;
+  /** When it was paid. */
+  periodStart: string;
+  /** When it was paid. */
+  periodEnd: string;
+  issueDate: string;
+  /** The date of issue: it is paid already. */
+  dueDate: string;
+  /** Always null. */
+  memo: null;
+  /** The payment's. */
+  metadata: Record<string, string>;
+  createdAt: string;
+  updatedAt: string;
+}
+
+/** A link that downloads the PDF without an API key. */
+export interface InvoiceDownloadLink {
+  object: "invoice_download_link";
+  livemode: boolean;
+  /** Ours; it leads to the PDF, which is made if it isn't stored yet. */
+  url: string;
+  /** After seven days. */
+  expiresAt: string;
+}
+
+/** What was paid for, before tax. */
+export interface LineItem {
+  lineType: "one_time";
+  description: string;
+  quantity: number;
+  unitAmount: number;
+  amount: number;
+  /** Always null. */
+  featureName: null;
+  /** Always null. */
+  includedAmount: null;
+  /** Always null. */
+  usedAmount: null;
+  /** Always null. */
+  overageAmount: null;
+  /** Always null. */
+  discountType: null;
+  /** Always null. */
+  discountValue: null;
+  /** Always null. */
+  discountName: null;
+  /** Always null. */
+  chargeType: null;
+}
+
 /** A payment: a link for a buyer, or a charge of a card on file. Amounts are integers in minor units of the currency, and `amountSubtotal + taxAmount = amountTotal` always. */
 export interface Payment {
   object: "payment";
@@ -359,6 +431,52 @@ export interface UpdateCustomer {
   metadata?: Record<string, unknown> | null;
 }
 
+/** An invoice with its line items. */
+export interface WholeInvoice {
+  object: "invoice";
+  id: string;
+  livemode: boolean;
+  /** Consecutive per organization, mode and year of issue. */
+  invoiceNumber: string;
+  status: "paid" | "void";
+  invoiceType: "one_time_payment";
+  /** Your own id of the customer, if there is one, else ours. */
+  customerId: string | null;
+  /** Always null. */
+  subscriptionId: null;
+  paymentId: string;
+  transactionId: string;
+  /** ISO 4217, lower case. */
+  currency: string;
+  subtotal: number;
+  /** Always 0. */
+  discountAmount: number;
+  taxAmount: number;
+  total: number;
+  /** When it was paid. */
+  periodStart: string;
+  /** When it was paid. */
+  periodEnd: string;
+  issueDate: string;
+  /** The date of issue: it is paid already. */
+  dueDate: string;
+  /** Always null. */
+  memo: null;
+  /** The payment's. */
+  metadata: Record<string, string>;
+  createdAt: string;
+  updatedAt: string;
+  lineItems: LineItem[];
+  /** Always 0. */
+  creditApplied: number;
+  /** Always null. */
+  planName: null;
+  /** Always null. */
+  poNumber: null;
+  /** Always null. */
+  reference: null;
+}
+
 /** Every operation, by its id. */
 export interface Operations {
   /** List API keys `GET /api-keys` */
@@ -456,6 +574,42 @@ export interface Operations {
       paymentMethodId: string;
     };
     response: Success<RemovedPaymentMethod>;
+  };
+  /** List invoices `GET /invoices` */
+  listInvoices: {
+    query: {
+      /** Only of this customer: your own id, or ours. */
+      customerId?: string;
+      status?: "draft" | "outstanding" | "paid" | "void" | "uncollectible";
+      /** There are no subscriptions: the list is then empty. */
+      subscriptionId?: string;
+      /** How many to answer at most. */
+      limit?: number;
+      /** `nextCursor` of the page before, with the same filters. */
+      cursor?: string;
+    };
+    response: Page<Invoice>;
+  };
+  /** Get an invoice `GET /invoices/{invoiceId}` */
+  getInvoice: {
+    path: {
+      invoiceId: string;
+    };
+    response: Success<WholeInvoice>;
+  };
+  /** Get a link to an invoice's PDF `GET /invoices/{invoiceId}/download` */
+  getInvoiceDownload: {
+    path: {
+      invoiceId: string;
+    };
+    response: Success<InvoiceDownloadLink>;
+  };
+  /** Make a link to an invoice's PDF `POST /invoices/{invoiceId}/download-links` */
+  createInvoiceDownloadLink: {
+    path: {
+      invoiceId: string;
+    };
+    response: Success<InvoiceDownloadLink>;
   };
   /** List payments `GET /payments` */
   listPayments: {

@@ -1,11 +1,11 @@
-"""The link: GET looks, POST goes on to the provider's checkout; and the invoice's download."""
+"""The link: GET looks, POST goes on to the provider's checkout; and the download of documents."""
 
 from paylink import bootstrap
 from paylink.http.api import Api
 from paylink.http.envelope import Response
 from paylink.http.link_pages import link_response, problem_response, redirect
 from paylink.http.request import Request
-from paylink.services.download_invoice import download_invoice
+from paylink.services.documents import download_document
 from paylink.services.open_checkout import open_checkout
 from paylink.services.view_link import view_link
 
@@ -38,12 +38,12 @@ def pay(request: Request) -> Response:
     return redirect(url)
 
 
-@lambda_handler.public("GET /pay/{paymentId}/invoice.pdf")
+@lambda_handler.public("GET /documents/{documentId}")
 def download(request: Request) -> Response:
-    url = download_invoice(
-        request.parameters["paymentId"],
+    url = download_document(
+        request.parameters["documentId"],
         request.query.get("token", ""),
-        invoices=bootstrap.invoices(),
+        shelves=bootstrap.shelves(),
         store=bootstrap.invoice_store(),
         credentials=bootstrap.credentials(),
         clock=bootstrap.clock,

@@ -6,6 +6,7 @@ Tests of races run on the local stack.
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ import botocore.client
 from boto3.dynamodb.types import TypeDeserializer
 from moto.backends import get_backend
 
-from tests.integration.template import ACCOUNT, REGION, Template
+from tests.integration.template import ACCOUNT, REGION, STACK_NAME, Template
 
 TABLE_NAME = "paylink-test-table"
 BUCKET_NAME = "paylink-test-invoices"
@@ -27,6 +28,7 @@ PHYSICAL_IDS = {
     "Table": TABLE_NAME,
     "InvoiceBucket": BUCKET_NAME,
     "EventBus": BUS_NAME,
+    "IssueInvoice": f"{STACK_NAME}-issue_invoice",
 }
 _NOT_OF_CREATE_TABLE = {
     "PointInTimeRecoverySpecification",
@@ -78,6 +80,8 @@ class Aws:
     template: Template
     failures: list[Failure] = field(default_factory=list)
     calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    run_function: Callable[[str, dict[str, Any]], Any] = lambda _name, _event: None
+    """Runs a function by its folder's name."""
     _streamed: int = 0
     _queues: dict[str, str] | None = None
 
@@ -137,6 +141,8 @@ class Aws:
         if operation == "PutEvents":
             self._bus()
         self.calls.append((operation, parameters))
+        if operation == "Invoke":
+            return self._invoke(parameters)
         for failure in self.failures:
             if "API_KEY#" in str(parameters.get("Key")):
                 continue  # when a key was used is noted beside the request's own work
@@ -159,6 +165,17 @@ class Aws:
             for name, value in self.template.outputs().items()
         ]
         return {"Stacks": [{"StackName": parameters["StackName"], "Outputs": outputs}]}
+
+    def _invoke(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        """Lambda's part, which moto has only with docker."""
+        folder = parameters["FunctionName"].removeprefix(f"{STACK_NAME}-")
+        try:
+            answer = self.run_function(folder, json.loads(parameters["Payload"]))
+        except Exception as error:
+            failure = {"errorMessage": str(error), "errorType": type(error).__name__}
+            payload = io.BytesIO(json.dumps(failure).encode())
+            return {"StatusCode": 200, "FunctionError": "Unhandled", "Payload": payload}
+        return {"StatusCode": 200, "Payload": io.BytesIO(json.dumps(answer).encode())}
 
     # -- what is stored
 

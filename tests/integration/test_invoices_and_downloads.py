@@ -36,7 +36,7 @@ def year(world: World) -> int:
 
 def token_on_receipt(world: World, payment_id: str) -> str:
     page = world.open_link(payment_id)
-    found = re.search(r"invoice\.pdf\?token=([0-9a-f.]+)", page.text)
+    found = re.search(r"/documents/[^?]+\?token=([0-9a-f.]+)", page.text)
     assert found is not None, page.text
     return found[1]
 
@@ -124,7 +124,6 @@ def test_n2_a_failing_bucket_keeps_the_number_and_the_pdf_is_filled_in(
     invoice = world.aws.item("INVOICE#")
     assert "document_key" not in invoice
     assert world.payment(payment["id"])["invoiceId"] == invoice["id"]
-    assert "invoice.pdf" not in world.open_link(payment["id"]).text
     assert failures_of(world, event) == []
     again = world.aws.item("INVOICE#")
     assert again["number"] == invoice["number"]
@@ -241,7 +240,7 @@ def test_n4_n5_any_script_and_any_markup_is_text(world: World) -> None:
 def test_the_receipts_token_leads_to_the_document_for_a_minute(world: World) -> None:
     payment = world.paid()
     world.issue_invoices()
-    answer = world.download(payment["id"], token_on_receipt(world, payment["id"]))
+    answer = world.download(world.invoice_of(payment), token_on_receipt(world, payment["id"]))
     assert answer.status == 303
     url = urlsplit(answer.headers["location"])
     invoice = world.aws.item("INVOICE#")
@@ -267,7 +266,7 @@ def test_wrong_tokens_are_all_answered_like_an_unknown_invoice(world: World) -> 
     world.issue_invoices()
     good = token_on_receipt(world, first["id"])
     instant, _, mac = good.partition(".")
-    unknown = world.download("pay_unknown", good)
+    unknown = world.download("inv_unknown", good)
     assert unknown.status == 404
     wrong = [
         None,
@@ -288,21 +287,26 @@ def test_wrong_tokens_are_all_answered_like_an_unknown_invoice(world: World) -> 
         "x" * 10_000,
     ]
     for token in wrong:
-        answer = world.download(first["id"], token)
+        answer = world.download(world.invoice_of(first), token)
         assert (answer.status, answer.text) == (404, unknown.text), token
         assert "location" not in answer.headers
-    assert world.download(first["id"], good).status == 303
+    assert world.download(world.invoice_of(first), good).status == 303
+    for elsewhere in ("", "inv", first["id"], "cn_unknown", "inv_" + "x" * 3000):
+        assert world.download(elsewhere, good).status == 404
 
 
 def test_a_token_is_good_for_an_hour(world: World) -> None:
     payment = world.paid()
     world.issue_invoices()
-    token = token_on_receipt(world, payment["id"])
+    token, invoice_id = token_on_receipt(world, payment["id"]), world.invoice_of(payment)
     world.clock.offset += timedelta(minutes=59)
-    assert world.download(payment["id"], token).status == 303
+    assert world.download(invoice_id, token).status == 303
     world.clock.offset += timedelta(minutes=2)
-    assert world.download(payment["id"], token).status == 404
-    assert world.download(payment["id"], token_on_receipt(world, payment["id"])).status == 303
+    assert world.download(invoice_id, token).status == 404
+    assert (
+        world.download(world.invoice_of(payment), token_on_receipt(world, payment["id"])).status
+        == 303
+    )
 
 
 def test_another_organizations_key_signs_nothing_here(world: World) -> None:
@@ -312,10 +316,46 @@ def test_another_organizations_key_signs_nothing_here(world: World) -> None:
     world.stripe.pay(world.checkout_url(theirs["id"]))
     world.deliver_everything(other)
     world.issue_invoices()
-    assert world.download(mine["id"], token_on_receipt(world, theirs["id"])).status == 404
-    assert world.download(theirs["id"], token_on_receipt(world, theirs["id"])).status == 303
+    foreign = token_on_receipt(world, theirs["id"])
+    assert world.download(world.invoice_of(mine), foreign).status == 404
+    theirs = world.payment(theirs["id"], other)
+    assert world.download(theirs["invoiceId"], foreign).status == 303
 
 
-def test_an_unpaid_payment_has_no_invoice_to_download(world: World) -> None:
-    payment = world.create()
-    assert world.download(payment["id"], "1.0").status == 404
+def never_stored(world: World) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A payment whose invoice has its number and no PDF, and what its queue holds."""
+    payment = world.paid()
+    world.dispatch()
+    event = world.invoice_event()
+    world.aws.fail_once("PutObject")
+    assert failures_of(world, event) == [event["Records"][0]["messageId"]]
+    return payment, event
+
+
+def test_the_first_download_makes_a_pdf_that_was_never_stored(world: World) -> None:
+    payment, event = never_stored(world)
+    token = token_on_receipt(world, payment["id"])
+    number = world.aws.item("INVOICE#")["number"]
+    for _ in range(2):
+        assert world.download(world.invoice_of(payment), token).status == 303
+    ((_, document),) = world.aws.objects().items()
+    assert number in text_of(document)
+    assert [name for name, _ in world.aws.calls].count("Invoke") == 1
+    assert failures_of(world, event) == []
+    assert world.aws.item("INVOICE#")["number"] == number
+
+
+def test_a_pdf_that_still_cannot_be_made_is_asked_for_again(world: World) -> None:
+    payment, _ = never_stored(world)
+    token, invoice_id = token_on_receipt(world, payment["id"]), world.invoice_of(payment)
+    world.aws.fail_once("PutObject")
+    refused = world.download(invoice_id, token)
+    assert refused.status == 503
+    assert refused.headers["content-type"].startswith("text/html")
+    assert world.download(invoice_id, token).status == 303
+
+
+def test_without_a_good_token_nothing_is_made(world: World) -> None:
+    payment, _ = never_stored(world)
+    assert world.download(world.invoice_of(payment), "1.0").status == 404
+    assert world.aws.objects() == {}

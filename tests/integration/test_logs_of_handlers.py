@@ -88,7 +88,7 @@ def test_a_whole_purchase_leaves_nothing_secret_in_the_logs(world: World, logs: 
     page = world.open_link(payment["id"])
     token = re.search(r"token=([0-9a-f.]+)", page.text)
     assert token is not None
-    assert world.download(payment["id"], token[1]).status == 303
+    assert world.download(world.invoice_of(payment), token[1]).status == 303
     text = logs.text()
     assert_clean(world, text)
     assert token[1] not in text

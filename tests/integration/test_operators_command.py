@@ -178,7 +178,7 @@ def test_setting_secrets_again_keeps_download_links_alive(world: World) -> None:
     assert found is not None
     world.add_mode(world.seller.organization_id, "studio", "sandbox")
     world.new_container()
-    assert world.download(payment["id"], found[1]).status == 303
+    assert world.download(world.invoice_of(payment), found[1]).status == 303
 
 
 NOT_ENOUGH = [{}, {cli.STRIPE_SECRET_KEY: "sk"}, {cli.STRIPE_WEBHOOK_SECRETS: "w"}]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.integration.stripe_driver import ASKS_3DS, DECLINED
-from tests.integration.world import World, http_event
+from tests.integration.world import BASE_URL, World, http_event
 
 
 def open_sessions(world: World) -> list[str]:
@@ -169,12 +169,13 @@ def test_the_receipt_shows_the_three_amounts_and_later_the_invoice(world: World)
     assert_page(world, receipt, 200)
     for amount in ("€49.00", "€9.31", "€58.31"):
         assert amount in receipt.text
-    assert "invoice.pdf" not in receipt.text
+    assert "?token=" not in receipt.text
     world.issue_invoices()
     with_invoice = world.open_link(payment["id"], accept_language="en-US")
-    link = re.search(r'href="([^"]+/invoice\.pdf)\?token=\d+\.[0-9a-f]{64}"', with_invoice.text)
+    link = re.search(r'href="([^"]+/documents/[^"]+)\?token=\d+\.[0-9a-f]{64}"', with_invoice.text)
     assert link is not None
-    assert link[1] == f"{payment['url']}/invoice.pdf"
+    invoice_id = world.payment(payment["id"])["invoiceId"]
+    assert link[1] == f"{BASE_URL}/documents/{invoice_id}"
     assert "Download invoice" in with_invoice.text
     assert "INV-" in with_invoice.text
 

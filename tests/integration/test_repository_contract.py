@@ -731,6 +731,28 @@ def test_the_document_is_noted_and_nothing_else_changes(store: Store) -> None:
     assert store.invoices.get(invoice.id) == replace(invoice, document_key="a/b.pdf")
 
 
+def test_invoices_are_listed_newest_first_and_by_customer(store: Store) -> None:
+    made = []
+    for number in (1, 2, 3):
+        invoice = issue(
+            paid(store, f"pay_{number}"), SELLER, 2026, number, NOW + timedelta(minutes=number)
+        )
+        made.append(replace(invoice, customer_id="cus_2" if number == 2 else "cus_1"))
+        store.invoices.add(made[-1], 2026, number, [])
+    owner = made[0].organization_id, made[0].mode
+
+    def page(customer: str | None, before: str | None = None, limit: int = 9) -> list[Invoice]:
+        return [found for _, found in store.invoices.page(*owner, customer, before, limit)]
+
+    assert page(None) == made[::-1]
+    assert page("cus_1") == [made[2], made[0]]
+    assert page("cus_3") == []
+    ((place, newest),) = store.invoices.page(*owner, None, None, 1)
+    assert newest == made[2]
+    assert page(None, place) == [made[1], made[0]]
+    assert store.invoices.page("org_b", owner[1], None, None, 9) == []
+
+
 LEASE = ChargeLease("org_1", "sandbox", "cus_1", "pay_1", NOW + timedelta(seconds=29))
 
 

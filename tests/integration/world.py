@@ -170,6 +170,7 @@ class World:
         self._capture = capture
         self._modules: dict[str, ModuleType] = {}
         self._current: str | None = None
+        aws.run_function = self._run_inside
         self.seller = self._first_seller()
 
     # -- functions
@@ -212,6 +213,14 @@ class World:
         context = Context(function, seconds or self.template.timeout(function))
         given = json.loads(json.dumps(event))
         return json.loads(json.dumps(module.lambda_handler(given, context)))
+
+    def _run_inside(self, function: str, event: dict[str, Any]) -> Any:
+        """One function that another one calls; the caller goes on with its own variables."""
+        caller = self._current
+        try:
+            return self.invoke(function, event)
+        finally:
+            self.new_container(caller)
 
     def http(self, function: str, event: dict[str, Any], seconds: float | None = None) -> Answer:
         route = event["routeKey"]
@@ -315,6 +324,26 @@ class World:
         )
         return self.http("transactions", event)
 
+    def call_invoices(
+        self,
+        route: str,
+        invoice_id: str | None = None,
+        *,
+        query: dict[str, str] | None = None,
+        seller: Seller | None = None,
+        key: str | None = None,
+    ) -> Answer:
+        """A route of the invoices; POST without a body."""
+        event = http_event(
+            "get_invoice",
+            route=route,
+            headers={"x-api-key": (seller or self.seller).api_key},
+            parameters={"invoiceId": invoice_id} if invoice_id is not None else {},
+            query=query,
+        )
+        event["headers"] |= {"idempotency-key": key} if key is not None else {}
+        return self.http("invoices", event)
+
     def refund(
         self,
         transaction_id: str,
@@ -395,14 +424,17 @@ class World:
         assert answer.status == 303, answer.text
         return answer.headers["location"]
 
-    def download(self, payment_id: str, token: str | None) -> Answer:
+    def download(self, document_id: str, token: str | None) -> Answer:
         event = http_event(
-            "pay_page",
-            route="GET /pay/{paymentId}/invoice.pdf",
-            parameters={"paymentId": payment_id},
+            "download_document",
+            parameters={"documentId": document_id},
             query={"token": token} if token is not None else None,
         )
         return self.http("pay_page", event)
+
+    def invoice_of(self, payment: dict[str, Any]) -> str:
+        """The id of a payment's invoice."""
+        return str(self.payment(payment["id"])["invoiceId"])
 
     # -- Stripe's webhooks
 

@@ -164,6 +164,14 @@ class Stack:
         assert answer.status_code == 303, answer.text
         return session
 
+    def download(self, url: str) -> bytes:
+        """What a download link of ours leads to."""
+        answer = self.http.get(url)
+        assert answer.status_code == 303, answer.text
+        document = httpx.get(answer.headers["location"], trust_env=False)
+        assert document.status_code == 200, document.text
+        return document.content
+
     def card_that_paid(self, session: str) -> str:
         """The id of the payment method that a session was paid with."""
         intent = self.stripe(f"checkout/sessions/{session}")["payment_intent"]

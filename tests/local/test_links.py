@@ -81,7 +81,33 @@ def test_unknown_links_are_a_404_page_and_the_invoice_needs_its_token(stack: Sta
     answer = stack.http.get("/pay/pay_unknown")
     assert answer.status_code == 404
     assert answer.headers["content-type"].startswith("text/html")
-    payment = stack.create()
     for token in ("", "1.2", f"99999999999.{'0' * 64}"):
-        refused = stack.http.get(f"{payment['url']}/invoice.pdf?token={token}")
+        refused = stack.http.get(f"/documents/inv_unknown?token={token}")
         assert refused.status_code == 404
+
+
+def test_the_first_download_makes_a_pdf_that_was_never_stored(stack: Stack) -> None:
+    payment = stack.create(description="Made by the download")
+    stack.pay_by_form(payment["url"])
+    invoice_id = stack.await_payment(payment["id"], invoiceId=...)["invoiceId"]
+
+    def stored() -> str | None:
+        (item,) = stack.items(f"INVOICE#{invoice_id}")
+        key: str | None = item.get("document_key")
+        return key
+
+    key = wait_for(stored, "the stored PDF")
+    # As if storing it had failed.
+    stack.aws("s3").delete_object(Bucket=stack.about["bucketName"], Key=key)
+    stack.aws("dynamodb").update_item(
+        TableName=stack.about["tableName"],
+        Key={"pk": {"S": f"INVOICE#{invoice_id}"}, "sk": {"S": "INVOICE"}},
+        UpdateExpression="REMOVE document_key",
+    )
+    answer = stack.http.post(
+        f"/invoices/{invoice_id}/download-links", headers={"x-api-key": stack.about["apiKey"]}
+    )
+    assert answer.status_code == 201, answer.text
+    assert stored() is None
+    assert stack.download(answer.json()["data"]["url"]).startswith(b"%PDF-")
+    assert stored() == key

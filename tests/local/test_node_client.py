@@ -240,6 +240,26 @@ def test_lists_of_one_customers_payments(client: Client) -> None:
     assert listed == made[::-1]
 
 
+def test_invoices_are_listed_read_and_downloaded(client: Client, stack: Stack) -> None:
+    own = own_id()
+    client.call("customers.create", {"email": "anna@example.com", "id": own})
+    wanted = {"amount": 4900, "currency": "eur", "description": "Consulting", "customerId": own}
+    link = client.call("payments.create", wanted)["data"]
+    stack.pay_by_form(link["url"])
+    invoice_id = stack.await_payment(link["id"], status="succeeded", invoiceId=...)["invoiceId"]
+    invoice = client.call("invoices.get", {"id": invoice_id})["data"]
+    assert (invoice["customerId"], invoice["status"], invoice["total"]) == (own, "paid", 5831)
+    assert [line["description"] for line in invoice["lineItems"]] == ["Consulting"]
+    (listed,) = client.call("invoices.list", {"customerId": own, "status": "paid"})["data"]
+    assert listed.items() < invoice.items()
+    assert client.call("invoices.list", {"subscriptionId": "sub_1"})["data"] == []
+    download = client.call("invoices.getDownloadUrl", {"id": invoice_id})["data"]
+    assert stack.download(download["url"]).startswith(b"%PDF-")
+    with pytest.raises(CallError) as missing:
+        client.call("invoices.get", {"id": "inv_unknown"})
+    assert (missing.value.status, missing.value.code) == (404, "invoice_not_found")
+
+
 def kept_card(client: Client, stack: Stack) -> tuple[dict[str, Any], str]:
     """What to charge a customer with, and the id of the card that they have paid as much with."""
     own = own_id()

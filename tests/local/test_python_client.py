@@ -205,6 +205,40 @@ def test_lists_of_one_customers_payments(client: Commet) -> None:
     assert set(elsewhere.value.validation_errors) == {"cursor"}
 
 
+def test_invoices_are_listed_read_and_downloaded(client: Commet, stack: Stack) -> None:
+    own = own_id()
+    client.customers.create(email="anna@example.com", id=own)
+    link = client.payments.create(
+        amount=4900, currency="eur", description="Consulting", customer_id=own, metadata={"n": "7"}
+    ).data
+    assert link is not None
+    assert link.url is not None
+    stack.pay_by_form(link.url)
+    invoice_id = stack.await_payment(link.id, status="succeeded", invoiceId=...)["invoiceId"]
+    invoice = client.invoices.get(invoice_id).data
+    assert invoice is not None
+    assert (invoice.id, invoice.customer_id, invoice.object) == (invoice_id, own, "invoice")
+    assert (invoice.status, invoice.invoice_type) == ("paid", "one_time_payment")
+    assert (invoice.subtotal, invoice.tax_amount, invoice.total) == (4900, 931, 5831)
+    assert (invoice.metadata, invoice.livemode) == ({"n": "7"}, False)
+    (line,) = invoice.line_items or []
+    assert (line.line_type, line.description, line.amount) == ("one_time", "Consulting", 4900)
+    for listed in (
+        client.invoices.list(customer_id=own, status="paid").data,
+        client.invoices.list(limit=1).data,
+    ):
+        assert [(found.id, found.total) for found in listed or []] == [(invoice_id, 5831)]
+    assert client.invoices.list(customer_id=own, status="void").data == []
+    assert client.invoices.list(subscription_id="sub_1").data == []
+    download = client.invoices.get_download_url(invoice_id).data
+    assert download is not None
+    assert download.url.startswith(f"{stack.about['apiUrl']}/documents/{invoice_id}?token=")
+    assert stack.download(download.url).startswith(b"%PDF-")
+    with pytest.raises(CommetAPIError) as missing:
+        client.invoices.get("inv_unknown")
+    assert (missing.value.status_code, missing.value.code) == (404, "invoice_not_found")
+
+
 def kept_card(client: Commet, stack: Stack) -> tuple[str, str]:
     """A customer's own id, and the id of the card that they have paid a link with."""
     own = own_id()

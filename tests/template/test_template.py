@@ -214,6 +214,7 @@ def test_only_functions_that_need_secrets_may_read_them() -> None:
         "PaymentMethods",
         "EraseCustomer",
         "Transactions",
+        "Invoices",
         "ApiKeys",
         "PayPage",
         "StripeWebhook",

@@ -507,6 +507,22 @@ class MemoryInvoices:
             known = self._memory.invoices[invoice.id]
             self._memory.invoices[invoice.id] = replace(known, document_key=document_key)
 
+    def page(
+        self,
+        organization_id: str,
+        mode: Mode,
+        customer_id: str | None,
+        before: str | None,
+        limit: int,
+    ) -> Sequence[tuple[str, Invoice]]:
+        invoices = [
+            invoice
+            for invoice in self._memory.invoices.values()
+            if owner(invoice) == (organization_id, mode)
+            and customer_id in {None, invoice.customer_id}
+        ]
+        return newest_first(invoices, before, limit)
+
 
 class FakeInvoiceStore:
     """Fulfils `paylink.ports.InvoiceStore`."""

@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from paylink.domain.document import Document
 from paylink.domain.download_link import opens, sign
-from paylink.domain.errors import InvoiceNotFoundError
-from paylink.services.download_invoice import download_invoice
+from paylink.domain.errors import DocumentUnavailableError, NotFoundError, PaylinkError
+from paylink.services.documents import Shelf, download_document, make_download_link
 from tests.unit.fakes import START
-from tests.unit.world import SECRETS, World
+from tests.unit.world import BASE, SECRETS, World
 
 END = START + timedelta(hours=1)
 
@@ -60,11 +61,17 @@ def test_no_guess_opens_anything(token: str) -> None:
     assert not opens(token, "inv_1", START, "key")
 
 
-def download(world: World, payment_id: str, token: str) -> str:
-    return download_invoice(
-        payment_id,
+def download(world: World, invoice_id: str, token: str) -> str:
+    def issue(document: Document) -> None:
+        try:
+            world.issue(document.issued_for["paymentId"])
+        except ConnectionError:
+            raise DocumentUnavailableError() from None
+
+    return download_document(
+        invoice_id,
         token,
-        invoices=world.invoices,
+        shelves={"inv": Shelf(world.invoices.get, issue)},
         store=world.store,
         credentials=world.credentials,
         clock=world.clock,
@@ -76,46 +83,88 @@ def test_the_receipts_link_downloads_the_stored_pdf_under_its_number(world: Worl
     invoice = world.issue(payment_id)
     token = world.view(payment_id).download_token
     assert token is not None
-    url = download(world, payment_id, token)
+    url = download(world, invoice.id, token)
     assert invoice.id in url
     assert url.endswith("INV-2026-000001.pdf")
 
 
+def test_a_link_made_for_a_caller_lives_for_a_week(world: World) -> None:
+    invoice = world.issue(world.paid())
+    link = make_download_link(invoice, BASE, credentials=world.credentials, clock=world.clock)
+    assert link.expires_at == START + timedelta(days=7)
+    address, _, token = link.url.partition("?token=")
+    assert address == f"{BASE}/documents/{invoice.id}"
+    world.clock.advance(days=7, seconds=-1)
+    assert invoice.id in download(world, invoice.id, token)
+    world.clock.advance(seconds=1)
+    with pytest.raises(NotFoundError):
+        download(world, invoice.id, token)
+
+
 def test_a_wrong_or_old_token_is_answered_like_an_unknown_invoice(world: World) -> None:
     payment_id = world.paid()
-    world.issue(payment_id)
+    invoice = world.issue(payment_id)
     token = world.view(payment_id).download_token or ""
     other = sign("inv_other", END, SECRETS.signing_key)
     refusals = []
     for asked, with_token in (
-        (payment_id, ""),
-        (payment_id, token[:-1]),
-        (payment_id, other),
-        ("pay_unknown", token),
+        (invoice.id, ""),
+        (invoice.id, token[:-1]),
+        (invoice.id, other),
+        ("inv_unknown", token),
+        (f"pay_{invoice.id}", token),
+        (payment_id, token),
     ):
-        with pytest.raises(InvoiceNotFoundError) as refused:
+        with pytest.raises(NotFoundError) as refused:
             download(world, asked, with_token)
         refusals.append((refused.value.message, refused.value.status))
     world.clock.advance(hours=2)
-    with pytest.raises(InvoiceNotFoundError) as refused:
-        download(world, payment_id, token)
+    with pytest.raises(NotFoundError) as refused:
+        download(world, invoice.id, token)
     refusals.append((refused.value.message, refused.value.status))
     assert len(set(refusals)) == 1
 
 
-def test_without_a_stored_pdf_or_secrets_there_is_no_link(world: World) -> None:
+def test_the_first_download_makes_what_was_never_stored(world: World) -> None:
+    payment_id = world.paid()
+    world.store.failures = 2
+    with pytest.raises(ConnectionError):
+        world.issue(payment_id)
+    view = world.view(payment_id)
+    assert view.invoice is not None
+    assert view.invoice.document_key is None
+    assert view.download_token is not None
+    with pytest.raises(DocumentUnavailableError):
+        download(world, view.invoice.id, view.download_token)
+    assert view.invoice.id in download(world, view.invoice.id, view.download_token)
+    assert len(world.store.documents) == 1
+
+
+def test_a_function_that_stores_nothing_is_no_download(world: World) -> None:
     payment_id = world.paid()
     world.store.failures = 1
     with pytest.raises(ConnectionError):
         world.issue(payment_id)
     view = world.view(payment_id)
     assert view.invoice is not None
-    assert view.download_token is None
-    token = sign(view.invoice.id, END, SECRETS.signing_key)
-    with pytest.raises(InvoiceNotFoundError):
-        download(world, payment_id, token)
-    world.issue(payment_id)
+    with pytest.raises(DocumentUnavailableError):
+        download_document(
+            view.invoice.id,
+            view.download_token or "",
+            shelves={"inv": Shelf(world.invoices.get, lambda _document: None)},
+            store=world.store,
+            credentials=world.credentials,
+            clock=world.clock,
+        )
+
+
+def test_without_secrets_there_is_no_link(world: World) -> None:
+    payment_id = world.paid()
+    invoice = world.issue(payment_id)
+    token = sign(invoice.id, END, SECRETS.signing_key)
     world.credentials.known.clear()
     assert world.view(payment_id).download_token is None
-    with pytest.raises(InvoiceNotFoundError):
-        download(world, payment_id, token)
+    with pytest.raises(NotFoundError):
+        download(world, invoice.id, token)
+    with pytest.raises(PaylinkError):
+        make_download_link(invoice, BASE, credentials=world.credentials, clock=world.clock)

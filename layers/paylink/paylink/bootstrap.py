@@ -27,12 +27,14 @@ if TYPE_CHECKING:
     from paylink.adapters.dynamodb.request_counts import DynamoRequestCounts
     from paylink.adapters.dynamodb.table import Table
     from paylink.adapters.eventbridge import EventBridgeBus
+    from paylink.adapters.lambda_issuer import LambdaIssuer
     from paylink.adapters.s3 import S3Invoices
     from paylink.adapters.ssm import SsmCredentials
     from paylink.adapters.stripe.accounts import StripeAccounts
     from paylink.http.auth import Authenticator
     from paylink.http.rate_limit import RateLimiter
     from paylink.services.customers import CustomerPorts
+    from paylink.services.documents import Shelf
 
 _CONFIG = Config(
     connect_timeout=1,
@@ -40,6 +42,9 @@ _CONFIG = Config(
     retries={"mode": "standard", "total_max_attempts": 3},
     s3={"addressing_style": "virtual"},
 )
+
+# Setting a PDF takes seconds, and one that failed is asked for again by whoever wants it.
+_ISSUING = _CONFIG.merge(Config(read_timeout=20, retries={"total_max_attempts": 1}))
 
 
 def clock() -> datetime:
@@ -126,6 +131,21 @@ def invoice_store() -> S3Invoices:
     from paylink.adapters.s3 import S3Invoices
 
     return S3Invoices(boto3.client("s3", config=_CONFIG), settings().invoice_bucket_name)
+
+
+@cache
+def invoice_issuer() -> LambdaIssuer:
+    from paylink.adapters.lambda_issuer import LambdaIssuer
+
+    return LambdaIssuer(boto3.client("lambda", config=_ISSUING), settings().issue_invoice_function)
+
+
+@cache
+def shelves() -> dict[str, Shelf]:
+    """Where documents are found and issued, by the prefix of their ids."""
+    from paylink.services.documents import Shelf
+
+    return {"inv": Shelf(invoices().get, lambda document: invoice_issuer().issue(document))}
 
 
 @cache

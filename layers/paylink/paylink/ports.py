@@ -10,6 +10,7 @@ from typing import Protocol
 from paylink.domain.api_key import ApiKey
 from paylink.domain.charge import ChargeState, TaxCalculation
 from paylink.domain.customer import Customer, PaymentMethod, VaultedMethod
+from paylink.domain.document import Document
 from paylink.domain.events import DomainEvent
 from paylink.domain.invoice import Invoice
 from paylink.domain.organization import Mode, Organization, ProviderCredentials
@@ -246,6 +247,24 @@ class InvoiceRepository(Protocol):
 
     def set_document(self, invoice: Invoice, document_key: str) -> None:
         """Notes that the PDF is stored."""
+
+    def page(
+        self,
+        organization_id: str,
+        mode: Mode,
+        customer_id: str | None,
+        before: str | None,
+        limit: int,
+    ) -> Sequence[tuple[str, Invoice]]:
+        """Invoices older than a position, newest first, with their positions."""
+
+
+class DocumentIssuer(Protocol):
+    def issue(self, document: Document) -> None:
+        """Has the PDF of a document made and stored, now, by the function that issues its kind.
+
+        Raises DocumentUnavailableError.
+        """
 
 
 class InvoiceStore(Protocol):

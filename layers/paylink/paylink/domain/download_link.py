@@ -15,6 +15,11 @@ def sign(document_id: str, expires_at: datetime, signing_key: str) -> str:
     return f"{instant}.{_signature(document_id, instant, signing_key)}"
 
 
+def link_to(base_url: str, document_id: str, token: str) -> str:
+    """The address that a token opens."""
+    return f"{base_url}/documents/{document_id}?token={token}"
+
+
 def opens(token: str, document_id: str, now: datetime, signing_key: str) -> bool:
     """Whether the token was signed for this document and its time isn't over."""
     form = _TOKEN.fullmatch(token)

@@ -260,3 +260,10 @@ class UnknownPaymentError(PaylinkError):
 
     status = 503
     default_message = "The payment of this event is not known yet."
+
+
+class DocumentUnavailableError(PaylinkError):
+    """A PDF that was never stored can't be made at the moment."""
+
+    status = 503
+    default_message = "The document is not ready yet. Please retry."

@@ -46,6 +46,15 @@ class Invoice:
         return self.amount_subtotal + self.tax_amount
 
     @property
+    def created_at(self) -> datetime:
+        """What lists are sorted by."""
+        return self.issued_at
+
+    @property
+    def issued_for(self) -> dict[str, str]:
+        return {"paymentId": self.payment_id}
+
+    @property
     def issue_date(self) -> datetime:
         """The moment of issue on the seller's own calendar, which decides the number's year."""
         return self.issued_at.astimezone(ZoneInfo(self.seller.time_zone))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from paylink import bootstrap
+from paylink.domain.download_link import link_to
 from paylink.domain.errors import PaylinkError
 from paylink.http.envelope import Response
 from paylink.http.request import Request
@@ -34,8 +35,8 @@ def link_response(view: LinkView, request: Request) -> Response:
             )
         case "receipt":
             download = None
-            if view.download_token is not None:
-                download = f"{payment.url}/invoice.pdf?token={view.download_token}"
+            if view.invoice is not None and view.download_token is not None:
+                download = link_to(request.base_url, view.invoice.id, view.download_token)
             page = pages.receipt_page(payment, seller, view.invoice, download, locale)
         case "ended":
             page = pages.ended_page(payment, seller, locale)

@@ -62,7 +62,7 @@ def view_link(
         invoice = invoices.get(payment.invoice_id) if payment.invoice_id else None
         secrets = credentials.get(payment.organization_id, payment.mode)
         token = None
-        if invoice is not None and invoice.document_key is not None and secrets is not None:
+        if invoice is not None and secrets is not None:
             token = sign(invoice.id, now + _DOWNLOAD_LIFETIME, secrets.signing_key)
         return LinkView("receipt", payment, seller, can_pay, invoice, token)
     if payment.status == "processing":

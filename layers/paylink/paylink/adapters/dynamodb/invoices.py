@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from pydantic import TypeAdapter
 
+from paylink.adapters.dynamodb.lists import Lists, list_attributes
 from paylink.adapters.dynamodb.payments import payment_key
 from paylink.adapters.dynamodb.table import SCHEMA, ConditionFailedError, Item, Table, outbox, shape
 from paylink.domain.events import DomainEvent
@@ -44,6 +45,14 @@ class DynamoInvoices:
         table = self._table
         pk, sk = _invoice_key(invoice.id)
         item: Item = {"pk": pk, "sk": sk, "schema": SCHEMA, **shape(invoice, _invoices)}
+        item |= list_attributes(
+            "invoice",
+            invoice.organization_id,
+            invoice.mode,
+            invoice.issued_at,
+            invoice.id,
+            invoice.customer_id,
+        )
         item["outbox"] = outbox(events)
         operations = [
             table.put(item, "attribute_not_exists(pk)"),
@@ -82,3 +91,21 @@ class DynamoInvoices:
             "attribute_exists(pk)",
         )
         self._table.write([operation])
+
+    def page(
+        self,
+        organization_id: str,
+        mode: Mode,
+        customer_id: str | None,
+        before: str | None,
+        limit: int,
+    ) -> Sequence[tuple[str, Invoice]]:
+        found = Lists(self._table).page(
+            "invoice",
+            organization_id,
+            mode,
+            customer_id=customer_id,
+            before=before,
+            limit=limit,
+        )
+        return [(place, _invoices.validate_python(item)) for place, item in found]

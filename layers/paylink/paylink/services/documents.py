@@ -1,0 +1,72 @@
+"""Links to the PDF of an invoice or any other document, and what such a link leads to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from paylink.domain.document import Document
+from paylink.domain.download_link import link_to, opens, sign
+from paylink.domain.errors import DocumentUnavailableError, NotFoundError, PaylinkError
+from paylink.ports import Clock, CredentialsStore, InvoiceStore
+
+LINK_LIFETIME = timedelta(days=7)
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """Where documents of one kind are found, and how the PDF of one is made that has none."""
+
+    get: Callable[[str], Document | None]
+    issue: Callable[[Document], None]
+
+
+@dataclass(frozen=True)
+class DownloadLink:
+    """Whoever has the url may download the document until then."""
+
+    url: str
+    expires_at: datetime
+
+
+def make_download_link(
+    document: Document, base_url: str, *, credentials: CredentialsStore, clock: Clock
+) -> DownloadLink:
+    """A link of a week; the PDF need not be stored yet."""
+    secrets = credentials.get(document.organization_id, document.mode)
+    if secrets is None:
+        raise PaylinkError(f"{document.organization_id} has no secrets")
+    # A token counts whole seconds.
+    expires_at = (clock() + LINK_LIFETIME).replace(microsecond=0)
+    token = sign(document.id, expires_at, secrets.signing_key)
+    return DownloadLink(link_to(base_url, document.id, token), expires_at)
+
+
+def download_document(
+    document_id: str,
+    token: str,
+    *,
+    shelves: Mapping[str, Shelf],
+    store: InvoiceStore,
+    credentials: CredentialsStore,
+    clock: Clock,
+) -> str:
+    """A URL of one minute. ``shelves`` are named by the prefix of their documents' ids.
+
+    Raises NotFoundError for a wrong or outdated token just as for an unknown document, so that
+    nothing is learned by trying; DocumentUnavailableError while the PDF can't be made.
+    """
+    shelf = shelves.get(document_id.partition("_")[0])
+    document = shelf.get(document_id) if shelf else None
+    secrets = credentials.get(document.organization_id, document.mode) if document else None
+    if shelf is None or document is None or secrets is None:
+        raise NotFoundError()
+    if not opens(token, document.id, clock(), secrets.signing_key):
+        raise NotFoundError()
+    if document.document_key is None:
+        shelf.issue(document)
+        document = shelf.get(document_id)
+    if document is None or document.document_key is None:
+        raise DocumentUnavailableError()
+    return store.temporary_url(document.document_key, f"{document.number}.pdf")
