@@ -22,7 +22,7 @@ SAM = SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=$(or $(AWS_DEFAULT_REGION),eu-centr
 # Names only; the versions are in the lock files. A license that isn't listed here has to be read by a person first.
 LICENSES = .venv-audit/bin/pip-licenses --python .venv/bin/python --format markdown --order name --from mixed --no-version \
 	--packages $$(sed -n 's/^\([a-z0-9-]*\)==.*/\1/p' layers/*/requirements.txt) \
-	--partial-match --allow-only "MIT;BSD;Apache;Python Software Foundation;PSF;Mozilla Public License 2.0;LGPL-3.0;OFL"
+	--partial-match --allow-only "MIT;BSD;Apache;Python Software Foundation;PSF;Mozilla Public License 2.0;LGPL-3.0;Lesser General Public License v2 or later;OFL"
 
 REFERENCE = PYTHONPATH=layers/paylink .venv/bin/python -m tools.reference
 

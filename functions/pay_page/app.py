@@ -3,7 +3,7 @@
 from paylink import bootstrap
 from paylink.http.api import Api
 from paylink.http.envelope import Response
-from paylink.http.link_pages import link_response, problem_response, redirect
+from paylink.http.link_pages import link_response, problem_response, told_by
 from paylink.http.request import Request
 from paylink.services.documents import download_document
 from paylink.services.open_checkout import open_checkout
@@ -28,14 +28,16 @@ def look(request: Request) -> Response:
 
 @lambda_handler.public("POST /pay/{paymentId}")
 def pay(request: Request) -> Response:
-    url = open_checkout(
+    opened = open_checkout(
         request.parameters["paymentId"],
+        told_by(request),
         payments=bootstrap.payments(),
         customers=bootstrap.customers(),
+        organizations=bootstrap.organizations(),
         providers=bootstrap.providers(),
         clock=bootstrap.clock,
     )
-    return redirect(url)
+    return link_response(opened, request)
 
 
 @lambda_handler.public("GET /documents/{documentId}")
@@ -48,4 +50,4 @@ def download(request: Request) -> Response:
         credentials=bootstrap.credentials(),
         clock=bootstrap.clock,
     )
-    return redirect(url)
+    return link_response(url, request)

@@ -75,7 +75,7 @@ export interface ApiKey {
 }
 
 export interface ChargePayment {
-  /** Minor units of the currency (cents, for most), before tax. Each currency has a smallest and a largest amount, which the answer names. */
+  /** Minor units of the currency (cents, for most), before tax unless the seller's prices include it. Each currency has a smallest and a largest amount, which the answer names. */
   amount: number;
   /** ISO 4217, in any case; answered in lower case. */
   currency: Currency;
@@ -111,7 +111,7 @@ export interface CreateCustomer {
 }
 
 export interface CreatePayment {
-  /** Minor units of the currency (cents, for most), before tax. Each currency has a smallest and a largest amount, which the answer names. */
+  /** Minor units of the currency (cents, for most), before tax unless the seller's prices include it. Each currency has a smallest and a largest amount, which the answer names. */
   amount: number;
   /** ISO 4217, in any case; answered in lower case. */
   currency: Currency;
@@ -308,7 +308,7 @@ export interface Payment {
   taxAmount: number;
   /** What the buyer pays. */
   amountTotal: number;
-  /** `pending` until the buyer's address is known, and `taxAmount` is 0 until then; `not_collecting` where the seller is not registered. */
+  /** `pending` until the buyer's address is known, and `taxAmount` is 0 until then; `not_collecting` where the seller is not registered, or collects no tax. */
   taxStatus: "pending" | "estimated" | "final" | "not_collecting";
   amountRefunded: number;
   /** ISO 4217, lower case. */

@@ -26,9 +26,9 @@ from paylink.domain.payment import (
     LineItem,
     Payment,
     Settlement,
-    TaxLine,
     Transaction,
 )
+from paylink.domain.tax import TaxLine
 from paylink.ports import (
     ChargeLease,
     Commit,

@@ -412,9 +412,16 @@ class World:
         )
         return self.http("pay_page", event)
 
-    def press_continue(self, payment_id: str) -> Answer:
+    def press_continue(
+        self, payment_id: str, body: bytes | str | None = None, **how: Any
+    ) -> Answer:
+        """The page's button; ``body`` is what its fields say, as a browser sends them."""
         event = http_event(
-            "pay_page", route="POST /pay/{paymentId}", parameters={"paymentId": payment_id}
+            "pay_page",
+            route="POST /pay/{paymentId}",
+            parameters={"paymentId": payment_id},
+            body=body,
+            **how,
         )
         return self.http("pay_page", event)
 

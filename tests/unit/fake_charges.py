@@ -19,7 +19,8 @@ from paylink.domain.errors import (
     TaxCalculationError,
 )
 from paylink.domain.organization import Address
-from paylink.domain.payment import Attempt, CheckoutSession, Outcome, Payment, TaxLine
+from paylink.domain.payment import Attempt, CheckoutSession, Outcome, Payment
+from paylink.domain.tax import TaxLine
 from paylink.ports import ChargeNotOpenError
 
 Bank = Literal["pays", "declines", "asks", "waits", "unfinished", "gone", "deleted"]

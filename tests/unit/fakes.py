@@ -34,9 +34,9 @@ from paylink.domain.payment import (
     CheckoutState,
     Outcome,
     Payment,
-    TaxLine,
     Transaction,
 )
+from paylink.domain.tax import TaxLine
 from paylink.ports import (
     ChargeLease,
     Commit,
@@ -588,6 +588,7 @@ class Checkout:
     status: Literal["open", "complete", "expired"] = "open"
     outcome: Outcome = "unpaid"
     tax: int = 0
+    adds_tax: bool = True
     attempt: Attempt | None = None
     intent_id: str | None = None
     method: PaymentMethod | None = None
@@ -654,12 +655,14 @@ class FakeProvider(FakeCharges, FakeRefunds):
             idempotency_key=f"{payment.id}:{generation}",
             request={
                 "payment_id": payment.id,
-                "amount": payment.amount_subtotal,
+                "amount": payment.amount_total if payment.tax else payment.amount_subtotal,
+                "adds_tax": payment.tax is None,
                 "currency": payment.currency,
                 "customer": customer.provider_customer_id if customer else None,
                 "expires_at": int(end.timestamp()),
             },
             expires_at=end.replace(microsecond=0),
+            tax=payment.tax,
         )
 
     def create_session(self, session: CheckoutSession) -> CheckoutSession:
@@ -893,6 +896,7 @@ class FakeProvider(FakeCharges, FakeRefunds):
             amount=request["amount"],
             currency=request["currency"],
             expires_at=end,
+            adds_tax=request["adds_tax"],
             customer=customer,
         )
         self.checkouts[checkout.id] = checkout
@@ -917,7 +921,8 @@ class FakeProvider(FakeCharges, FakeRefunds):
         checkout = self._open(session_id)
         checkout.buyer = buyer
         checkout.intent_id = checkout.intent_id or f"pi_{checkout.id}"
-        checkout.tax = (checkout.amount * self.tax_percent * 2 + 100) // 200
+        if checkout.adds_tax:
+            checkout.tax = (checkout.amount * self.tax_percent * 2 + 100) // 200
         return checkout
 
     def _attempt(self, prefix: str, method: PaymentMethod) -> Attempt:

@@ -16,7 +16,8 @@ from paylink.adapters.stripe.checkout import checkout_state, session_parameters
 from paylink.adapters.stripe.failures import translated_failures
 from paylink.domain.errors import ProviderRejectedError, ProviderUnavailableError
 from paylink.domain.organization import Address
-from paylink.domain.payment import CheckoutState, LineItem, TaxLine, observe
+from paylink.domain.payment import CheckoutState, LineItem, observe
+from paylink.domain.tax import Place, SettledTax, TaxLine, untaxed
 from tests.unit.fakes import START
 from tests.unit.test_payment import in_status
 from tests.unit.world import World, a_payment
@@ -504,3 +505,27 @@ def test_a_refusal_names_the_callers_field(
     error = raised(stripe.InvalidRequestError("no", parameter, code=code, http_status=400))  # type: ignore[no-untyped-call]
     assert isinstance(error, ProviderRejectedError)
     assert (error.param, error.status, error.provider_code) == (field, 400, code)
+
+
+def test_tax_that_was_settled_beforehand_is_a_line_of_its_own() -> None:
+    lines = (
+        TaxLine("GST", "5", 1000, 50, "standard_rated"),
+        TaxLine("QST", "9.975", 1000, 100, "standard_rated"),
+        TaxLine("PST", "0", 1000, 0, "standard_rated"),
+    )
+    tax = SettledTax(1000, lines, place=Place("CA", "QC"))
+    sent = session_parameters(a_payment().with_tax(tax), None, "deployment_1", START)
+    assert [
+        (item["price_data"]["product_data"]["name"], item["price_data"]["unit_amount"])
+        for item in sent["line_items"]
+    ] == [("Design work", 1000), ("GST 5%", 50), ("QST 9.975%", 100)]
+    assert all("tax_behavior" not in item["price_data"] for item in sent["line_items"])
+    assert sent["automatic_tax"] == {"enabled": False}
+    assert sent["tax_id_collection"] == {"enabled": False}
+
+
+def test_where_no_tax_is_collected_stripe_adds_none_but_asks_for_numbers() -> None:
+    sent = session_parameters(a_payment().with_tax(untaxed(1000)), None, "deployment_1", START)
+    assert [item["price_data"]["unit_amount"] for item in sent["line_items"]] == [1000]
+    assert sent["automatic_tax"] == {"enabled": False}
+    assert sent["tax_id_collection"] == {"enabled": True}

@@ -21,6 +21,7 @@ from paylink.services.handle_provider_event import handle_provider_event
 from paylink.services.idempotency import IdempotentRequest
 from paylink.services.issue_invoice import issue_invoice
 from paylink.services.open_checkout import open_checkout
+from paylink.services.own_tax import Told
 from paylink.services.payment_requests import Answer, PaymentPorts, Presenter, Requester
 from paylink.services.refund_transaction import NewRefund, refund_transaction
 from paylink.services.return_surplus import return_surplus
@@ -138,10 +139,18 @@ class World:
         return payment_id_in(self.create(link_of(**link)))
 
     def open(self, payment_id: str) -> str:
+        """Where a buyer goes on who is asked nothing."""
+        opened = self.open_with(payment_id, None)
+        assert isinstance(opened, str)
+        return opened
+
+    def open_with(self, payment_id: str, told: Told | None) -> str | LinkView:
         return open_checkout(
             payment_id,
+            told,
             payments=self.payments,
             customers=self.customers,
+            organizations=self.organizations,
             providers=self.providers,
             clock=self.clock,
         )

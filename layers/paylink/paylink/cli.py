@@ -9,12 +9,14 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import secrets
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from decimal import Decimal
+from typing import Any, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import boto3
@@ -32,8 +34,16 @@ from paylink.domain.organization import (
     Address,
     Organization,
     ProviderCredentials,
+    TaxMode,
+    TaxRate,
 )
+from paylink.presentation.countries import COUNTRIES
 
+_TAX_RATE = re.compile(
+    r"(?P<country>[A-Z]{2})(-(?P<region>[A-Z0-9]{1,3}))?"
+    r":(?P<label>[^:\x00-\x1f]{1,40}):(?P<percent>\d{1,3}(\.\d{1,4})?)",
+    re.ASCII,
+)
 STRIPE_SECRET_KEY = "PAYLINK_STRIPE_SECRET_KEY"  # noqa: S105 - a variable's name
 STRIPE_WEBHOOK_SECRETS = "PAYLINK_STRIPE_WEBHOOK_SECRETS"
 
@@ -145,7 +155,7 @@ def _save(
     given = {
         f.name: getattr(options, f.name)
         for f in fields(Organization)
-        if f.name not in {"id", "address"} and getattr(options, f.name, None) is not None
+        if f.name not in {"id", "address", "tax"} and getattr(options, f.name, None) is not None
     }
     address = {
         f.name: getattr(options, f.name)
@@ -154,9 +164,40 @@ def _save(
     }
     if "tax_ids" in given:
         given["tax_ids"] = tuple(given["tax_ids"])
-    organization = replace(organization, **given, address=replace(organization.address, **address))
+    tax: dict[str, Any] = {
+        name: value
+        for name, value in (
+            ("mode", options.tax_mode),
+            ("inclusive", options.prices and options.prices == "inclusive"),
+            ("rates", options.tax_rates and tuple(options.tax_rates)),
+        )
+        if value is not None
+    }
+    organization = replace(
+        organization,
+        **given,
+        address=replace(organization.address, **address),
+        tax=replace(organization.tax, **tax),
+    )
+    _check_tax(organization)
     deployment.organizations.put(organization)
     return asdict(organization)
+
+
+def _check_tax(organization: Organization) -> None:
+    """What own rates need to be right: where the seller is, and a number to print beside them."""
+    settings = organization.tax
+    if settings.mode != "rates":
+        return
+    if not settings.rates:
+        raise UsageError("own rates need at least one --tax-rate")
+    if not organization.address.country:
+        raise UsageError("own rates need the seller's --country, which reverse charge depends on")
+    if not organization.tax_ids:
+        raise UsageError("own rates need the seller's --tax-id, which is printed on every invoice")
+    named = [(rate.country, rate.region, rate.label) for rate in settings.rates]
+    if len(set(named)) < len(named):
+        raise UsageError("a place has the same tax twice")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -181,6 +222,25 @@ def _parser() -> argparse.ArgumentParser:
             action.add_argument(f"--{part.name.replace('_', '-')}", help="of the address")
         action.add_argument(
             "--tax-id", dest="tax_ids", action="append", help="e.g. DE123456789; may be repeated"
+        )
+        action.add_argument(
+            "--tax-mode",
+            choices=get_args(TaxMode),
+            help="stripe: Stripe Tax says what is due; rates: own rates; none: no tax",
+        )
+        action.add_argument(
+            "--tax-rate",
+            dest="tax_rates",
+            action="append",
+            type=_tax_rate,
+            metavar="PLACE:LABEL:PERCENT",
+            help="an own rate, e.g. DE:VAT:19 or CA-QC:QST:9.975; repeat it for all there are, they"
+            " replace those from before; rates of a region take the place of its country's",
+        )
+        action.add_argument(
+            "--prices",
+            choices=["exclusive", "inclusive"],
+            help="whether own rates are added to the amounts that are asked for or are in them",
         )
         action.add_argument("--email", help="for questions, printed on the invoice")
         action.add_argument("--website")
@@ -231,6 +291,16 @@ def _organization_id(text: str) -> str:
     if not ORGANIZATION_ID.fullmatch(text):
         raise argparse.ArgumentTypeError("an id is org_ and 1 to 64 letters and digits")
     return text
+
+
+def _tax_rate(text: str) -> TaxRate:
+    found = _TAX_RATE.fullmatch(text)
+    if found is None or found["country"] not in COUNTRIES or Decimal(found["percent"]) > 100:
+        raise argparse.ArgumentTypeError(
+            f"{text} is no rate: country or country-region, label and percentage, e.g. DE:VAT:19"
+        )
+    percentage = f"{Decimal(found['percent']).normalize():f}"
+    return TaxRate(found["country"], found["label"].strip(), percentage, found["region"])
 
 
 def _time_zone(name: str) -> str:

@@ -21,11 +21,10 @@ from paylink.domain.payment import (
     HistoryEntry,
     Outcome,
     Payment,
-    TaxLine,
-    TaxStatus,
     event_about,
     observe,
 )
+from paylink.domain.tax import TaxLine, TaxStatus
 
 AUTHENTICATION_REQUIRED: Final = "authentication_required"
 NOT_COMPLETED: Final = "charge_not_completed"

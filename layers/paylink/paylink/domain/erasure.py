@@ -12,6 +12,7 @@ from datetime import datetime
 from paylink.domain.customer import Buyer, Customer
 from paylink.domain.organization import Address
 from paylink.domain.payment import Payment, Transaction
+from paylink.domain.tax import SettledTax
 
 
 def erased_customer(customer: Customer, now: datetime) -> Customer:
@@ -36,7 +37,11 @@ def erased_payment(payment: Payment) -> Payment:
         payment,
         customer_public_id=payment.customer_id,
         # What an ended checkout was asked for with is of no use any more.
-        sessions=tuple(replace(session, request={}, url=None) for session in payment.sessions),
+        sessions=tuple(
+            replace(session, request={}, url=None, tax=_unnumbered(session.tax))
+            for session in payment.sessions
+        ),
+        tax=_unnumbered(payment.tax),
         settlement=replace(settlement, buyer=_anonymous(settlement.buyer)) if settlement else None,
         charge=replace(charge, buyer=_anonymous(charge.buyer)) if charge else None,
     )
@@ -44,6 +49,13 @@ def erased_payment(payment: Payment) -> Payment:
 
 def erased_transaction(transaction: Transaction) -> Transaction:
     return replace(transaction, customer_email=None, customer_name=None)
+
+
+def _unnumbered(tax: SettledTax | None) -> SettledTax | None:
+    """What was settled without the numbers that it was settled by."""
+    if tax is None or tax.place is None:
+        return tax
+    return replace(tax, place=replace(tax.place, tax_ids=()))
 
 
 def _anonymous(buyer: Buyer) -> Buyer:

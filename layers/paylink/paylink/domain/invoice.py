@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal
 from zoneinfo import ZoneInfo
 
 from paylink.domain.customer import Buyer
 from paylink.domain.ids import derived_id
-from paylink.domain.organization import Mode, Organization
-from paylink.domain.payment import LineItem, Payment, TaxLine
+from paylink.domain.organization import Mode, Organization, TaxSettings
+from paylink.domain.payment import LineItem, Payment
+from paylink.domain.tax import TaxLine
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ def issue(
         tax_amount=payment.tax_amount,
         line_items=payment.line_items,
         tax_lines=settlement.tax_lines,
-        seller=seller,
+        seller=replace(seller, tax=TaxSettings()),  # what follows from it is in the tax lines
         buyer=settlement.buyer,
         issued_at=now,
         paid_at=payment.paid_at or now,

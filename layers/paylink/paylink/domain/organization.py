@@ -27,6 +27,31 @@ class Address:
 
 
 @dataclass(frozen=True)
+class TaxRate:
+    """One of the seller's own rates; ``percentage`` as decimal text, ``9.975``."""
+
+    country: str
+    label: str
+    percentage: str
+    region: str | None = None
+    """A code within the country, ``QC``; such rates take the place of the whole country's."""
+
+
+TaxMode = Literal["stripe", "rates", "none"]
+"""Who says what tax is due: Stripe Tax, the seller's own rates, or nobody."""
+
+
+@dataclass(frozen=True)
+class TaxSettings:
+    """How the seller's prices are taxed."""
+
+    mode: TaxMode = "stripe"
+    inclusive: bool = False
+    """Own rates only: whether the amounts that are asked for have the tax in them."""
+    rates: tuple[TaxRate, ...] = ()
+
+
+@dataclass(frozen=True)
 class Organization:
     """Settings of one seller, kept by the operator's command."""
 
@@ -37,6 +62,7 @@ class Organization:
     email: str | None = None
     website: str | None = None
     time_zone: str = "UTC"
+    tax: TaxSettings = field(default_factory=TaxSettings)
     link_lifetime_days: int | None = None
     """Overrides the deployment's default lifetime of a link."""
 

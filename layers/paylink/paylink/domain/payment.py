@@ -16,11 +16,11 @@ from paylink.domain import events
 from paylink.domain.customer import Buyer, PaymentMethod
 from paylink.domain.events import DomainEvent
 from paylink.domain.ids import derived_id
-from paylink.domain.organization import Mode
+from paylink.domain.organization import Mode, TaxMode
+from paylink.domain.tax import SettledTax, TaxLine, TaxStatus
 
 Status = Literal["pending", "requires_action", "processing", "failed", "succeeded", "canceled"]
 Kind = Literal["link", "charge"]
-TaxStatus = Literal["pending", "estimated", "final", "not_collecting"]
 CancellationReason = Literal["requested", "expired"]
 TransactionStatus = Literal["pending", "succeeded", "failed", "refunded", "disputed"]
 RefundStatus = Literal["pending", "requires_action", "succeeded", "failed", "canceled"]
@@ -87,23 +87,13 @@ class CheckoutSession:
     expires_at: datetime
     id: str | None = None
     url: str | None = None
+    tax: SettledTax | None = None
+    """What it asks for in all, where the tax doesn't follow from it but was settled before."""
     ended: bool = False
     """The provider said that it can't be paid any more (or it never came to be)."""
 
     def open_at(self, now: datetime) -> bool:
         return self.id is not None and not self.ended and now < self.expires_at
-
-
-@dataclass(frozen=True)
-class TaxLine:
-    """One rate of one jurisdiction; ``taxable_amount`` and ``amount`` in minor units."""
-
-    label: str
-    percentage: str | None
-    taxable_amount: int
-    amount: int
-    reason: str | None = None
-    """Why the rate is what it is: ``standard_rated``, ``reverse_charge``, ``not_collecting`` …"""
 
 
 @dataclass(frozen=True)
@@ -228,6 +218,11 @@ class Payment:
     """The API key's id."""
     tax_amount: int = 0
     tax_status: TaxStatus = "pending"
+    tax_mode: TaxMode = "stripe"
+    """The seller's when the payment was made, as is the next one."""
+    tax_inclusive: bool = False
+    tax: SettledTax | None = None
+    """Under the seller's own rates, or none: what the next checkout asks for."""
     metadata: Mapping[str, str] | None = None
     customer_id: str | None = None
     customer_public_id: str | None = None
@@ -263,6 +258,16 @@ class Payment:
     def current_session(self) -> CheckoutSession | None:
         return self.sessions[-1] if self.sessions else None
 
+    @property
+    def awaits_place(self) -> bool:
+        """Whether nobody can pay before it is known where the buyer is."""
+        return self.tax_mode == "rates" and self.tax is None
+
+    @property
+    def asks_place(self) -> bool:
+        """Whether it is for the buyer to say where they are."""
+        return self.tax_mode == "rates" and (self.tax is None or self.tax.asked)
+
     def payable(self, now: datetime) -> bool:
         """Whether the link may still be paid; past its end only the sweep's ``canceled`` is due."""
         return (
@@ -289,6 +294,18 @@ class Payment:
         return next(
             (p.transaction_id for p in (*paid, *self.surplus) if p.payment_intent_id == intent_id),
             None,
+        )
+
+    def with_tax(self, tax: SettledTax) -> Payment:
+        """The payment with its tax settled; the sum of the line items is the subtotal."""
+        item = replace(self.line_items[0], unit_amount=tax.amount_subtotal)
+        return replace(
+            self,
+            amount_subtotal=tax.amount_subtotal,
+            tax_amount=tax.tax_amount,
+            tax_status=tax.status,
+            line_items=(item, *self.line_items[1:]),
+            tax=tax,
         )
 
     def session_named(self, session_id: str) -> CheckoutSession | None:
@@ -382,11 +399,7 @@ def observe(payment: Payment, state: CheckoutState, now: datetime, cause: str) -
     session = payment.session_named(state.session_id)
     if session is None:
         raise CheckoutMismatchError(f"{payment.id} has no session {state.session_id}")
-    if (state.currency, state.amount_subtotal) != (payment.currency, payment.amount_subtotal):
-        raise CheckoutMismatchError(
-            f"{payment.id} is {payment.amount_subtotal} {payment.currency}, "
-            f"{state.session_id} is {state.amount_subtotal} {state.currency}"
-        )
+    state = _as_recorded(payment, session, state)
     ended = payment
     if state.session_status != "open" and not session.ended:
         ended = payment.with_session(replace(session, ended=True))
@@ -401,6 +414,8 @@ def observe(payment: Payment, state: CheckoutState, now: datetime, cause: str) -
     repeated = state.outcome == payment.status == "failed" and known_attempt
     if target is None or stale or repeated:
         return None if ended is payment else Change(payment, ended)
+    if session.tax is not None:
+        ended = ended.with_tax(session.tax)
     return _move(ended, target, state, now, cause)
 
 
@@ -425,6 +440,41 @@ def cancel(payment: Payment, reason: CancellationReason, now: datetime, cause: s
     )
     event = event_about(after, events.PAYMENT_CANCELED, now, {"reason": reason})
     return Change(payment, after, (event,))
+
+
+def _as_recorded(payment: Payment, session: CheckoutSession, state: CheckoutState) -> CheckoutState:
+    """The state, once currency and amounts are found to be those that the session was made with.
+
+    Where tax was settled beforehand the provider has it as lines like any other, adds none to them,
+    and only knows what they come to.
+    """
+    tax = session.tax
+    expected = (payment.currency, payment.amount_subtotal, state.tax_amount)
+    if tax is not None:
+        expected = (payment.currency, tax.amount_total, 0)
+    if (state.currency, state.amount_subtotal, state.tax_amount) != expected:
+        raise CheckoutMismatchError(
+            f"{payment.id} is {expected[1]} {payment.currency}, "
+            f"{state.session_id} is {state.amount_subtotal} {state.currency}"
+        )
+    if tax is None:
+        return state
+    buyer = state.buyer
+    if tax.place is not None:
+        country = buyer.address.country or tax.place.country
+        buyer = replace(
+            buyer,
+            address=replace(buyer.address, country=country),
+            tax_ids=tax.place.tax_ids or buyer.tax_ids,
+        )
+    return replace(
+        state,
+        amount_subtotal=tax.amount_subtotal,
+        tax_amount=tax.tax_amount,
+        tax_status=tax.status,
+        tax_lines=tax.lines,
+        buyer=buyer,
+    )
 
 
 def _paid_again(payment: Payment, state: CheckoutState) -> bool:

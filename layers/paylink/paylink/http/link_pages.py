@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+from urllib.parse import parse_qs
+
 from paylink import bootstrap
 from paylink.domain.download_link import link_to
 from paylink.domain.errors import PaylinkError
+from paylink.domain.tax import LONGEST_TAX_ID
 from paylink.http.envelope import Response
 from paylink.http.request import Request
 from paylink.presentation import pages
+from paylink.presentation.countries import COUNTRIES
 from paylink.presentation.languages import negotiate_locale
+from paylink.services.own_tax import Told
 from paylink.services.view_link import LinkView
 
+_MOST_FIELDS = 20
 
-def link_response(view: LinkView, request: Request) -> Response:
+
+def link_response(view: LinkView | str, request: Request) -> Response:
+    """The page, or the redirect to where the buyer goes on."""
+    if isinstance(view, str):
+        return redirect(view)
     locale = negotiate_locale(request.header("accept-language"))
     payment, seller = view.payment, view.seller
     origins = bootstrap.settings().checkout_origins
@@ -21,7 +31,7 @@ def link_response(view: LinkView, request: Request) -> Response:
             session = payment.current_session
             return redirect(session.url if session and session.url else payment.url or "")
         case "payable":
-            page = pages.payable_page(payment, seller, locale, origins)
+            page = pages.payable_page(payment, seller, locale, origins, view.form)
         case "confirming":
             returned = request.query.get("session_id")
             suffix = f"?session_id={returned}" if payment.session_named(returned or "") else ""
@@ -41,6 +51,31 @@ def link_response(view: LinkView, request: Request) -> Response:
         case "ended":
             page = pages.ended_page(payment, seller, locale)
     return _response(page)
+
+
+def told_by(request: Request) -> Told | None:
+    """What the form of the page says; None for one without fields.
+
+    Anybody can send anything here: what isn't a form says nothing, a country that there isn't is
+    none, and the rest is cut to what can be meant.
+    """
+    try:
+        text = request.body.decode(errors="replace")
+        fields = parse_qs(text, max_num_fields=_MOST_FIELDS, errors="replace")
+    except ValueError:
+        fields = {}
+    if not fields:
+        return None
+
+    def said(name: str, longest: int) -> str:
+        return fields.get(name, [""])[0].strip()[:longest]
+
+    country = said("country", 2)
+    return Told(
+        country=country if country in COUNTRIES else "",
+        region=said("region", 3),
+        tax_id=said("tax_id", LONGEST_TAX_ID),
+    )
 
 
 def problem_response(error: PaylinkError, request: Request | None) -> Response:

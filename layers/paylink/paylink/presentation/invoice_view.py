@@ -18,7 +18,7 @@ from babel.numbers import format_decimal, format_percent
 
 from paylink.domain.invoice import Invoice
 from paylink.domain.organization import Address
-from paylink.domain.payment import TaxLine
+from paylink.domain.tax import TaxLine
 from paylink.presentation.formatting import format_day, format_money
 
 LANGUAGE: Final = "en"
@@ -130,7 +130,8 @@ def view_invoice(invoice: Invoice, locale: Locale) -> InvoiceView:
         Row(_tax_label(line, money(line.taxable_amount), locale), money(line.amount))
         for line in invoice.tax_lines
     )
-    if len(tax_rows) != 1 or invoice.tax_lines[0].amount != invoice.tax_amount:
+    untaxed = not (tax_rows or invoice.tax_amount)
+    if not untaxed and (len(tax_rows) != 1 or invoice.tax_lines[0].amount != invoice.tax_amount):
         tax_rows = (*tax_rows, Row("Total tax" if tax_rows else "Tax", money(invoice.tax_amount)))
     reasons = dict.fromkeys(line.reason for line in invoice.tax_lines if line.reason)
     return InvoiceView(

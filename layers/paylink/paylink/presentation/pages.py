@@ -25,8 +25,11 @@ from markupsafe import Markup, escape
 from paylink.domain.invoice import Invoice
 from paylink.domain.organization import Organization
 from paylink.domain.payment import Payment
+from paylink.domain.tax import LONGEST_TAX_ID, OTHER_REGION
+from paylink.presentation.countries import named_countries
 from paylink.presentation.formatting import format_day, format_money
 from paylink.presentation.languages import TEXTS, language_tag, text_language
+from paylink.services.own_tax import PlaceForm
 
 _TEMPLATES: Final = Path(__file__).parent / "templates"
 _STYLE: Final = (_TEMPLATES / "page.css").read_text(encoding="utf-8")
@@ -61,22 +64,33 @@ class Page:
 
 
 def payable_page(
-    payment: Payment, seller: Organization, locale: Locale, checkout_origins: Sequence[str]
+    payment: Payment,
+    seller: Organization,
+    locale: Locale,
+    checkout_origins: Sequence[str],
+    form: PlaceForm | None = None,
 ) -> Page:
     """200: what is to be paid to whom, and the button whose POST leads to the provider.
+
+    With a ``form`` the POST says where the buyer is; 400 shows it again with what was wrong.
 
     ``checkout_origins`` are those that the POST may redirect to (``https://checkout.stripe.com``):
     browsers apply ``form-action`` to redirects too. Raises ValueError for one that is no origin.
     """
     reason = (payment.failure_message or "").strip().rstrip(".!。")
+    spoken = _spoken(locale)
     return _render(
-        200,
+        400 if form and form.problem else 200,
         "payable.html",
         locale,
         payment=payment,
         seller=seller,
         checkout_origins=checkout_origins,
         reason=reason,
+        form=form,
+        countries=named_countries(spoken) if form else (),
+        other_region=OTHER_REGION,
+        longest_tax_id=LONGEST_TAX_ID,
         until=_minute(payment.expires_at, seller, locale),
     )
 
@@ -186,9 +200,7 @@ def _render(
 ) -> Page:
     """``checkout_origins`` is None for a page without a form."""
     words = TEXTS[text_language(locale)]
-    # English words under `lang="de"` would be read out as German, so that `lang` and `dir` are
-    # those of the words; amounts and dates carry the visitor's own locale.
-    spoken = locale if text_language(locale) == locale.language else Locale.parse("en")
+    spoken = _spoken(locale)
 
     def say(key: str, **parts: object) -> Markup:
         isolated = {name: Markup("<bdi>{}</bdi>").format(part) for name, part in parts.items()}
@@ -217,6 +229,12 @@ def _render(
         **values,
     )
     return Page(status, html, _headers(checkout_origins))
+
+
+def _spoken(locale: Locale) -> Locale:
+    """The locale of the words: English ones under `lang="de"` would be read out as German, so that
+    `lang` and `dir` are theirs; amounts and dates carry the visitor's own locale."""
+    return locale if text_language(locale) == locale.language else Locale.parse("en")
 
 
 def _headers(checkout_origins: Sequence[str] | None) -> dict[str, str]:

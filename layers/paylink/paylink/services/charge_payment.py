@@ -26,8 +26,11 @@ from paylink.domain.errors import (
     ProviderUnavailableError,
     StateConflictError,
     TaxCalculationError,
+    ValidationError,
 )
+from paylink.domain.organization import Address
 from paylink.domain.payment import ChargeTerms, CheckoutSession, Payment
+from paylink.domain.tax import LOCATION_UNKNOWN
 from paylink.ports import (
     ChargeLease,
     Commit,
@@ -92,6 +95,12 @@ def charge_payment(
         if record is None:
             raise
         return _resume(taken.record, record, lease, ports)
+    except ValidationError:
+        # What was good at the first request may not be any more: the answer still stands.
+        found = ports.idempotency.find(record, now) if record else None
+        if record is None or found is None:
+            raise
+        return _resume(found, record, lease, ports)
     return _finish(payment, record, held, ports)
 
 
@@ -102,14 +111,20 @@ def _draft(charge: NewCharge, requester: Requester, ports: PaymentPorts) -> Paym
     method = _default_method(customer, ports)
     if method is None or customer.provider_customer_id is None:
         raise NoPaymentMethodError()
-    return replace(
-        payment_of(charge, "charge", requester, customer, ports.clock()),
-        charge=ChargeTerms(
-            provider_customer_id=customer.provider_customer_id,
-            payment_method=method,
-            buyer=Buyer(email=customer.email, name=customer.full_name),
-        ),
+    payment = payment_of(charge, "charge", requester, customer, ports.clock())
+    buyer, tax = Buyer(email=customer.email, name=customer.full_name), payment.tax
+    if tax is not None:
+        tax_ids = tax.place.tax_ids if tax.place else ()
+        buyer = replace(
+            buyer, address=customer.address or Address(), tax_ids=tax_ids or customer.tax_ids
+        )
+    terms = ChargeTerms(
+        provider_customer_id=customer.provider_customer_id,
+        payment_method=method,
+        buyer=buyer,
+        tax_lines=tax.lines if tax else (),
     )
+    return replace(payment, charge=terms)
 
 
 def _default_method(customer: Customer, ports: PaymentPorts) -> PaymentMethod | None:
@@ -254,7 +269,7 @@ def _prepared(
         if now < session.expires_at:
             return payment, session
         payment = payment.with_session(replace(session, ended=True))
-    if payment.charge is not None and payment.charge.tax_calculation_id is None:
+    if payment.charge is not None and payment.tax_status == "pending":
         payment = _taxed(payment, payment.charge, provider, ports)
     session = provider.prepare_charge(payment, now)
     return ports.payments.commit(Commit(payment.with_session(session))), session
@@ -263,6 +278,8 @@ def _prepared(
 def _taxed(
     payment: Payment, terms: ChargeTerms, provider: PaymentProvider, ports: PaymentPorts
 ) -> Payment:
+    if payment.awaits_place:
+        raise TaxCalculationError(provider_code=LOCATION_UNKNOWN)
     customer = ports.customers.find(
         payment.organization_id, payment.mode, payment.customer_id or ""
     )

@@ -116,6 +116,8 @@ def _draft(
         url=f"{public_base_url}/pay/{payment.id}",
         expires_at=link.expires_at or now + lifetime,
     )
+    if payment.awaits_place:
+        return payment  # the buyer is asked first, on our own page
     provider = ports.providers.account(organization.id, mode)
     if customer is not None and not has_provider_customer(customer):
         return payment  # the provider is asked for the customer first, once the key is claimed
@@ -130,7 +132,8 @@ def _resume(found: IdempotencyRecord, record: IdempotencyRecord, ports: PaymentP
 def _finish(payment: Payment, record: IdempotencyRecord | None, ports: PaymentPorts) -> Answer:
     """Gets the payment its session, and keeps it together with the answer."""
     try:
-        if payment.payable(ports.clock()):  # a retry may come after the buyer, or after the end
+        # A retry may come after the buyer, or after the end.
+        if payment.payable(ports.clock()) and not payment.awaits_place:
             payment = obtain_session(
                 payment,
                 payments=ports.payments,

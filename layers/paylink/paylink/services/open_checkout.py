@@ -11,30 +11,38 @@ from paylink.domain.errors import (
     ProviderSessionGoneError,
     StateConflictError,
 )
-from paylink.domain.payment import Payment, announce
+from paylink.domain.payment import CheckoutSession, Payment, announce
 from paylink.ports import (
     Clock,
     Commit,
     CustomerRepository,
+    OrganizationRepository,
     PaymentRepository,
     Providers,
     VersionConflictError,
 )
 from paylink.services.checkout_sessions import obtain_session
+from paylink.services.own_tax import Told, with_known_tax, with_told_tax
 from paylink.services.settle_payment import back_off, settle_payment
+from paylink.services.view_link import LinkView
 
 _ATTEMPTS = 6
 
 
 def open_checkout(
     payment_id: str,
+    told: Told | None = None,
     *,
     payments: PaymentRepository,
     customers: CustomerRepository,
+    organizations: OrganizationRepository,
     providers: Providers,
     clock: Clock,
-) -> str:
+) -> str | LinkView:
     """Where the buyer goes on: a live checkout if the link can still be paid, else the link itself.
+
+    Where the tax depends on what the buyer has to say (``told``), and that is missing or can't be,
+    it is the page that asks for it.
 
     Raises PaymentNotFoundError, ProviderUnavailableError, ProviderRejectedError and, when others
     kept changing the payment, StateConflictError.
@@ -66,6 +74,11 @@ def open_checkout(
             if settled.state.session_status == "open":
                 return _destination(settled.payment, now)
             continue
+        if payment.tax_mode == "rates" and not (session and _unfinished(session, now)):
+            taxed = _taxed(payment, told, customers, organizations)
+            if isinstance(taxed, LinkView):
+                return taxed
+            payment = taxed
         try:
             payment = obtain_session(
                 payment, payments=payments, customers=customers, provider=provider, now=now
@@ -75,6 +88,36 @@ def open_checkout(
         except VersionConflictError:
             back_off(attempt)
     raise StateConflictError()
+
+
+def _unfinished(session: CheckoutSession, now: datetime) -> bool:
+    """Whether it was asked for and may come yet: it will be of the tax that it was asked with."""
+    return not session.ended and session.id is None and now < session.expires_at
+
+
+def _taxed(
+    payment: Payment,
+    told: Told | None,
+    customers: CustomerRepository,
+    organizations: OrganizationRepository,
+) -> Payment | LinkView:
+    """The payment with its tax: what the seller has on record of a customer counts more than what
+    the buyer says."""
+    seller = organizations.get(payment.organization_id)
+    if seller is None:
+        raise PaymentNotFoundError()
+    customer = None
+    if payment.customer_id is not None:
+        customer = customers.find(payment.organization_id, payment.mode, payment.customer_id)
+    known = with_known_tax(payment, seller, customer)
+    if known is not payment:
+        return known
+    if not payment.asks_place:
+        return payment  # the record told once
+    answered = with_told_tax(payment, seller, told)
+    if isinstance(answered, Payment):
+        return answered
+    return LinkView("payable", payment, seller, can_pay=True, form=answered)
 
 
 def _destination(payment: Payment, now: datetime) -> str:

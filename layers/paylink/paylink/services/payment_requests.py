@@ -23,6 +23,7 @@ from paylink.ports import (
     StoredResponse,
 )
 from paylink.services.idempotency import resume
+from paylink.services.own_tax import check_total, with_known_tax
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,8 +85,13 @@ class Requester:
 def payment_of(
     wanted: NewPayment, kind: Kind, requester: Requester, customer: Customer | None, now: datetime
 ) -> Payment:
-    """A pending payment with nothing at the provider yet."""
-    return Payment(
+    """A pending payment with nothing at the provider yet, and its tax if that is known already.
+
+    Raises ValidationError for an amount that tax makes too large.
+    """
+    settings = requester.organization.tax
+    check_total(wanted.amount, wanted.currency, settings)
+    payment = Payment(
         id=new_id("pay"),
         organization_id=requester.organization.id,
         mode=requester.mode,
@@ -100,7 +106,10 @@ def payment_of(
         metadata=wanted.metadata,
         customer_id=customer.id if customer else None,
         customer_public_id=customer.public_id if customer else None,
+        tax_mode=settings.mode,
+        tax_inclusive=settings.mode == "rates" and settings.inclusive,
     )
+    return with_known_tax(payment, requester.organization, customer)
 
 
 def resumed(

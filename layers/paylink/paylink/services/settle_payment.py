@@ -87,7 +87,7 @@ def _commit_of(change: Change, state: CheckoutState) -> Commit:
         return Commit(payment, change.events, transaction, payment_intent_id=intent)
     method = payment.settlement.payment_method
     vaulted = method if method is not None and method.reusable else None
-    customer = state.buyer.fill(
+    customer = payment.settlement.buyer.fill(
         Customer(
             id=payment.customer_id,
             organization_id=payment.organization_id,

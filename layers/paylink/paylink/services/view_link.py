@@ -18,6 +18,7 @@ from paylink.ports import (
     OrganizationRepository,
     PaymentRepository,
 )
+from paylink.services.own_tax import PlaceForm, place_form
 
 _DOWNLOAD_LIFETIME = timedelta(hours=1)
 
@@ -34,6 +35,8 @@ class LinkView:
     can_pay: bool
     invoice: Invoice | None = None
     download_token: str | None = None
+    form: PlaceForm | None = None
+    """``payable``: what the buyer has to say before there can be a checkout."""
 
 
 def view_link(
@@ -72,5 +75,7 @@ def view_link(
     if not can_pay:
         return LinkView("ended", payment, seller, can_pay)
     session = payment.current_session
-    live = session is not None and session.open_at(now)
-    return LinkView("checkout" if live else "payable", payment, seller, can_pay)
+    if session is not None and session.open_at(now):
+        return LinkView("checkout", payment, seller, can_pay)
+    form = place_form(payment, seller) if payment.asks_place else None
+    return LinkView("payable", payment, seller, can_pay, form=form)

@@ -37,6 +37,7 @@ from paylink.domain.payment import (
     Transaction,
 )
 from paylink.domain.refund import RefundState
+from paylink.domain.tax import LOCATION_UNKNOWN
 from paylink.ports import ChargeNotOpenError, SessionNotOpenError
 
 if TYPE_CHECKING:
@@ -84,6 +85,7 @@ class StripeAccount:
             idempotency_key=f"{payment.id}:{generation}",
             request=request,
             expires_at=datetime.fromtimestamp(request["expires_at"], UTC),
+            tax=payment.tax,
         )
 
     def create_session(self, session: CheckoutSession) -> CheckoutSession:
@@ -104,6 +106,7 @@ class StripeAccount:
             expires_at=datetime.fromtimestamp(created.expires_at, UTC),
             id=created.id,
             url=created.url,
+            tax=session.tax,
         )
 
     def fetch_checkout(self, session_id: str) -> CheckoutState:
@@ -146,7 +149,7 @@ class StripeAccount:
                 return charges.tax_calculation(made)
             except ProviderRejectedError as error:
                 refused = error
-                if error.provider_code != charges.LOCATION_UNKNOWN:
+                if error.provider_code != LOCATION_UNKNOWN:
                     break
         if refused.provider_code == _GONE:
             raise ProviderCustomerGoneError(customer.provider_customer_id or "") from refused

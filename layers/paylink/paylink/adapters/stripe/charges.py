@@ -16,13 +16,13 @@ from paylink.adapters.stripe.customers import tax_id_of
 from paylink.domain.charge import ChargeState, TaxCalculation
 from paylink.domain.customer import Customer
 from paylink.domain.organization import Address
-from paylink.domain.payment import Payment, TaxLine
+from paylink.domain.payment import Payment
+from paylink.domain.tax import TaxLine
 
 if TYPE_CHECKING:
     from stripe.tax import Calculation
 
 EXPANSIONS = ["latest_charge"]
-LOCATION_UNKNOWN = "customer_tax_location_invalid"
 AMOUNT_CODES = frozenset({"amount_too_small", "amount_too_large", "parameter_invalid_integer"})
 _UNUSABLE_PARAMETERS = frozenset({"customer", "payment_method"})
 _UNUSABLE_CODES = frozenset({"payment_method_unexpected_state", "payment_method_unactivated"})

@@ -18,9 +18,8 @@ from paylink.domain.payment import (
     CheckoutState,
     Outcome,
     Payment,
-    TaxLine,
-    TaxStatus,
 )
+from paylink.domain.tax import TaxLine, TaxStatus
 
 if TYPE_CHECKING:
     from stripe.checkout import Session
@@ -43,27 +42,15 @@ def session_parameters(
         "mode": payment.mode,
         "deployment_id": deployment_id,
     }
-    product: dict[str, Any] = {"name": description[:_NAME_LENGTH]}
-    if len(description) > _NAME_LENGTH:
-        product = {"name": f"{description[: _NAME_LENGTH - 1]}…", "description": description}
     back_here = f"{payment.url}?session_id={{CHECKOUT_SESSION_ID}}"
     parameters: dict[str, Any] = {
         "mode": "payment",
-        "line_items": [
-            {
-                "quantity": 1,
-                "price_data": {
-                    "currency": payment.currency,
-                    "unit_amount": payment.amount_subtotal,
-                    "tax_behavior": "exclusive",
-                    "product_data": product,
-                },
-            }
-        ],
+        "line_items": _line_items(payment),
         # The buyer must be shown the very amount that was asked for.
         "adaptive_pricing": {"enabled": False},
-        "automatic_tax": {"enabled": True},
-        "tax_id_collection": {"enabled": True},
+        "automatic_tax": {"enabled": payment.tax is None},
+        # Where a number decides about the seller's own tax, it is known by now.
+        "tax_id_collection": {"enabled": payment.tax is None or payment.tax.place is None},
         "client_reference_id": payment.id,
         "metadata": marks,
         "payment_intent_data": {
@@ -83,6 +70,36 @@ def session_parameters(
         if customer is not None and customer.email is not None:
             parameters["customer_email"] = customer.email
     return parameters
+
+
+def _line_items(payment: Payment) -> list[dict[str, Any]]:
+    """What is paid for, and each tax that was settled beforehand as a line of its own.
+
+    Not as one of Stripe's tax rates: those have their own rounding, can't express the steps of some
+    currencies, and show an inclusive price as the subtotal.
+    """
+    description = payment.description
+    product: dict[str, Any] = {"name": description[:_NAME_LENGTH]}
+    if len(description) > _NAME_LENGTH:
+        product = {"name": f"{description[: _NAME_LENGTH - 1]}…", "description": description}
+    lines = [(payment.amount_subtotal, product)]
+    taxes = payment.tax.lines if payment.tax else ()
+    lines += [
+        (tax.amount, {"name": f"{tax.label} {tax.percentage}%"}) for tax in taxes if tax.amount
+    ]
+    behavior = {"tax_behavior": "exclusive"} if payment.tax is None else {}
+    return [
+        {
+            "quantity": 1,
+            "price_data": {
+                "currency": payment.currency,
+                "unit_amount": amount,
+                **behavior,
+                "product_data": product,
+            },
+        }
+        for amount, product in lines
+    ]
 
 
 def _session_end(payment: Payment, now: datetime) -> datetime:

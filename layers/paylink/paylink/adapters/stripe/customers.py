@@ -10,10 +10,8 @@ import re
 from typing import Any, Final
 
 from paylink.domain.customer import Customer
+from paylink.domain.tax import EU_COUNTRIES
 
-_EU_COUNTRIES: Final = frozenset(
-    "AT BE BG CY CZ DE DK EE ES FI FR GR HR HU IE IT LT LU LV MT NL PL PT RO SE SI SK".split()
-)
 _EU_VAT: Final = re.compile(r"[A-Z]{2}[0-9A-Z+*]{2,13}", re.ASCII)
 _TYPES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
     "AE": (("ae_trn", r"\d{15}"),),
@@ -49,7 +47,7 @@ def tax_id_of(customer: Customer) -> dict[str, str] | None:
     if customer.tax_document is None or country is None:
         return None
     number = _number(customer.tax_document)
-    if country in _EU_COUNTRIES:
+    if country in EU_COUNTRIES:
         prefix = "EL" if country == "GR" else country
         if number.startswith(prefix) and _EU_VAT.fullmatch(number):
             return {"type": "eu_vat", "value": number}

@@ -29,12 +29,12 @@ from paylink.domain.organization import Address
 from paylink.http.envelope import timestamp
 from paylink.http.operation import Operation
 from paylink.http.schemas.validation import validated
+from paylink.presentation.countries import COUNTRIES
 from paylink.services.customers import NewCustomer
 
 _EMAIL = re.compile(r"[^\s@<>()\[\],;:\\\"]{1,64}@[^\s@<>()\[\],;:\\\"]+\.[^\s@<>()\[\],;:\\\".]+")
 _DEEPEST = 10
 _LONGEST_METADATA = 16_000
-_COUNTRIES = frozenset(get_global("territory_zones")) - {"001", "ZZ"} | {"BV", "HM", "XK"}
 
 
 def _email(value: str) -> str:
@@ -58,7 +58,7 @@ def _time_zone(value: str) -> str:
 
 def _country(value: str) -> str:
     code = value.upper()
-    if code not in _COUNTRIES:
+    if code not in COUNTRIES:
         raise ValueError("It must be a two-letter country code of ISO 3166.")
     return code
 

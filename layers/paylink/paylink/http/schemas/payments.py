@@ -22,7 +22,8 @@ from paylink.domain.errors import (
 )
 from paylink.domain.money import CURRENCIES, currency_named
 from paylink.domain.organization import Mode
-from paylink.domain.payment import CancellationReason, Kind, Payment, Status, TaxStatus
+from paylink.domain.payment import CancellationReason, Kind, Payment, Status
+from paylink.domain.tax import TaxStatus
 from paylink.http.envelope import timestamp
 from paylink.http.operation import Operation
 from paylink.http.schemas.validation import legible, validated
@@ -55,8 +56,9 @@ class PaymentRequest(BaseModel):
         int,
         Field(
             gt=0,
-            description="Minor units of the currency (cents, for most), before tax. Each currency "
-            "has a smallest and a largest amount, which the answer names.",
+            description="Minor units of the currency (cents, for most), before tax unless the "
+            "seller's prices include it. Each currency has a smallest and a largest "
+            "amount, which the answer names.",
             examples=[4900],
         ),
     ]
@@ -218,7 +220,7 @@ class PaymentObject(TypedDict):
         TaxStatus,
         Field(
             description="`pending` until the buyer's address is known, and `taxAmount` is 0 until "
-            "then; `not_collecting` where the seller is not registered."
+            "then; `not_collecting` where the seller is not registered, or collects no tax."
         ),
     ]
     amountRefunded: Annotated[int, Field(examples=[0])]
