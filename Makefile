@@ -72,6 +72,18 @@ test: install ## All tests
 race: install ## 200 rounds of every race, with a table of their outcomes (ROUNDS=200)
 	@PAYLINK_RACE_ROUNDS=$(or $(ROUNDS),200) .venv/bin/python -m pytest tests/local/test_race_rounds.py
 
+# Functions find nothing in it but what runs them.
+.venv-bench/.installed: benchmarks/requirements.txt | _python
+	@echo "Installing benchmarks/requirements.txt into .venv-bench"
+	@test -x .venv-bench/bin/python || $(PYTHON) -m venv .venv-bench
+	@.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r benchmarks/requirements.txt
+	@touch $@
+
+.PHONY: bench
+bench: .venv-bench/.installed .venv-sam/.installed ## Measure the built functions: docs/performance.md (ROUNDS=7 CALLS=40 ONLY=create_payment)
+	@$(PYTHON) local/bootstrap.py
+	@.venv-local/bin/python -m benchmarks --python .venv-bench/bin/python --rounds $(or $(ROUNDS),7) --calls $(or $(CALLS),40) --only "$(ONLY)"
+
 # sam pins older versions of packages that the product uses, so it has an environment of its own.
 .venv-sam/.installed: requirements/sam.txt | _python
 	@echo "Installing requirements/sam.txt into .venv-sam"
@@ -89,7 +101,7 @@ race: install ## 200 rounds of every race, with a table of their outcomes (ROUND
 check: install .venv-sam/.installed .venv-audit/.installed ## Style, types, template, reference, licenses
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
-	@.venv/bin/mypy -p paylink -p local -p tools
+	@.venv/bin/mypy -p paylink -p local -p tools -p benchmarks
 	@for function in functions/*/app.py; do .venv/bin/mypy "$$function" || exit 1; done
 	@.venv/bin/cfn-lint template.yaml
 	@$(SAM) validate --lint
@@ -123,7 +135,7 @@ format: install ## Put the code into the project's style
 
 .PHONY: lock
 lock: install ## Pin the newest versions that requirements/*.in and layers/*/requirements.in allow
-	@for file in layers/dependencies/requirements layers/pdf/requirements requirements/audit requirements/dev requirements/local requirements/sandbox requirements/emulator requirements/sam; do \
+	@for file in layers/dependencies/requirements layers/pdf/requirements requirements/audit requirements/dev requirements/local requirements/sandbox requirements/emulator requirements/sam benchmarks/requirements; do \
 		echo "$$file.txt"; \
 		.venv/bin/uv pip compile --quiet --upgrade --universal --generate-hashes --python-version 3.11 \
 			--no-header --no-emit-index-url --no-emit-find-links $$file.in -o $$file.txt || exit 1; \

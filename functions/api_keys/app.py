@@ -11,6 +11,7 @@ from paylink.http.schemas import api_keys as schemas
 from paylink.services import api_keys
 
 lambda_handler = Api()
+bootstrap.ready(bootstrap.api_keys, bootstrap.credentials)
 
 
 @lambda_handler.route("POST /api-keys", "api_key:write", schemas.CREATE)

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from paylink import bootstrap
 from paylink.http.api import Api
 from paylink.http.auth import Caller
 from paylink.http.envelope import Response
@@ -13,6 +14,7 @@ from paylink.http.schemas.charges import CHARGE, new_charge
 from paylink.services.charge_payment import charge_payment
 
 lambda_handler = Api()
+bootstrap.ready(bootstrap.payments, bootstrap.organizations, bootstrap.providers)
 
 
 @lambda_handler.route("POST /payments/charge", "payment:write", CHARGE)

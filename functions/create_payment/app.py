@@ -12,6 +12,7 @@ from paylink.http.schemas.payments import CREATE, new_link
 from paylink.services.create_payment import create_payment
 
 lambda_handler = Api()
+bootstrap.ready(bootstrap.payments, bootstrap.organizations, bootstrap.providers)
 
 
 @lambda_handler.route("POST /payments", "payment:write", CREATE)

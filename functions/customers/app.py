@@ -14,6 +14,7 @@ from paylink.services import customers
 from paylink.services.read_customer import read_customer
 
 lambda_handler = Api()
+bootstrap.ready(bootstrap.customers, bootstrap.providers)
 
 
 @lambda_handler.route("POST /customers", "customer:write", schemas.CREATE)

@@ -6,6 +6,8 @@ from paylink import bootstrap
 from paylink.adapters.dynamodb.stream import stream_record
 from paylink.services.dispatch_events import dispatch_events
 
+bootstrap.ready(bootstrap.event_bus)
+
 
 def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     records = [stream_record(record) for record in event["Records"]]

@@ -11,6 +11,7 @@ from paylink.http.schemas.customers import ERASE, present_erased_customer
 from paylink.services.erase_customer import ErasurePorts, erase_customer
 
 lambda_handler = Api()
+bootstrap.ready(bootstrap.customers, bootstrap.payments, bootstrap.invoices, bootstrap.providers)
 
 
 @lambda_handler.route("DELETE /customers/{customerId}", "customer:write", ERASE)

@@ -8,14 +8,16 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from paylink import bootstrap
 from paylink.observability import logger
-from paylink.services.sweep_payments import sweep_payments
+from paylink.services.expire_links import expire_links
 
 # Enough for what is under way when the time is up: two slow calls to the provider.
 RESERVE_MILLISECONDS = 25_000
 
+bootstrap.ready(bootstrap.payments, bootstrap.providers)
+
 
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, int]:
-    sweep = sweep_payments(
+    sweep = expire_links(
         datetime.fromisoformat(event["time"]),
         payments=bootstrap.payments(),
         providers=bootstrap.providers(),

@@ -15,6 +15,7 @@ from paylink.services.documents import make_download_link
 from paylink.services.invoices import list_invoices, read_invoice
 
 lambda_handler = Api()
+bootstrap.ready(bootstrap.invoices, bootstrap.credentials)
 
 
 @lambda_handler.route("GET /invoices/{invoiceId}", "invoice:read", schemas.GET)

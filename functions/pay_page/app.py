@@ -10,6 +10,7 @@ from paylink.services.open_checkout import open_checkout
 from paylink.services.view_link import view_link
 
 lambda_handler = Api(problem_response)
+bootstrap.ready(bootstrap.payments, bootstrap.invoices, bootstrap.credentials)
 
 
 @lambda_handler.public("GET /pay/{paymentId}")

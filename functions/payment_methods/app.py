@@ -10,6 +10,7 @@ from paylink.http.schemas import payment_methods as schemas
 from paylink.services import payment_methods
 
 lambda_handler = Api()
+bootstrap.ready(bootstrap.customers, bootstrap.providers)
 
 
 @lambda_handler.route("GET /customers/{customerId}/payment-methods", "customer:read", schemas.LIST)

@@ -15,6 +15,7 @@ from paylink.services.cancel_payment import cancel_payment
 from paylink.services.payments import list_payments, read_payment
 
 lambda_handler = Api()
+bootstrap.ready(bootstrap.payments, bootstrap.customers, bootstrap.providers)
 
 
 @lambda_handler.route("GET /payments/{paymentId}", "payment:read", GET)

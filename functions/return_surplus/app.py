@@ -14,6 +14,7 @@ from paylink import bootstrap
 from paylink.services.return_surplus import return_surplus
 
 processor = BatchProcessor(event_type=EventType.SQS)
+bootstrap.ready(bootstrap.payments, bootstrap.providers)
 
 
 def give_back(record: SQSRecord) -> None:

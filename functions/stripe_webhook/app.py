@@ -8,6 +8,7 @@ from paylink.http.request import Request
 from paylink.services.handle_provider_event import handle_provider_event
 
 lambda_handler = Api()
+bootstrap.ready(bootstrap.payments, bootstrap.providers)
 
 
 @lambda_handler.public("POST /stripe/webhook/{organizationId}/{mode}")

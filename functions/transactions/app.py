@@ -13,6 +13,7 @@ from paylink.services.refund_transaction import NewRefund, refund_transaction
 from paylink.services.transactions import list_transactions, read_transaction
 
 lambda_handler = Api()
+bootstrap.ready(bootstrap.payments, bootstrap.providers)
 
 
 @lambda_handler.route("GET /transactions/{transactionId}", "transaction:read", schemas.GET)

@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
+import ast
+import copy
 import importlib.util
+import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+import botocore.session
 import pytest
+from botocore.model import ServiceModel
+from botocore.regions import EndpointResolver
 
 from local.template import load
-from tools.artifact.artifact import CLIENTS_ARE_MADE_IN, aws_services, main, strip
+from tools.artifact.artifact import (
+    CLIENTS_ARE_MADE_IN,
+    UNUSED_PACKAGES,
+    addresses_of,
+    aws_services,
+    main,
+    strip,
+    without_prose,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 THIS_RUNTIME = f"python{sys.version_info[0]}.{sys.version_info[1]}"
@@ -113,11 +128,13 @@ def test_commands_tests_and_services_that_nobody_uses_are_taken_out(tmp_path: Pa
         "botocore/data/sts/2011-06-15",
         "boto3/data/dynamodb",
         "boto3/data/ec2",
+        "requests",
+        "requests-2.0.dist-info",
         "somebody/tests",
         "somebody/code",
     ):
         (tmp_path / part).mkdir(parents=True)
-    (tmp_path / "botocore/data/endpoints.json").write_text("{}")
+    (tmp_path / "botocore/data/endpoints.json").write_text('{"partitions": []}')
     strip(tmp_path, frozenset({"dynamodb"}))
     assert sorted(str(p.relative_to(tmp_path)) for p in tmp_path.glob("*/*")) == [
         "boto3/data",
@@ -129,3 +146,41 @@ def test_commands_tests_and_services_that_nobody_uses_are_taken_out(tmp_path: Pa
         "endpoints.json",
         "sts",
     ]
+
+
+def test_addresses_and_descriptions_shrink_and_mean_the_same() -> None:
+    """Clients of the SDK as it is deployed send the same request to the same place."""
+    loader = botocore.session.get_session().get_component("data_loader")
+    services = aws_services(CLIENTS_ARE_MADE_IN.read_text())
+    small = addresses_of(services, copy.deepcopy(loader.load_data("endpoints")))
+    whole = EndpointResolver(loader.load_data("endpoints"))
+    for service in services:
+        for region in ("eu-central-1", "us-gov-west-1", "cn-north-1"):
+            assert EndpointResolver(small).construct_endpoint(
+                service, region
+            ) == whole.construct_endpoint(service, region)
+    model = loader.load_service_model("dynamodb", "service-2")
+    bare = ServiceModel(without_prose(copy.deepcopy(model)))
+    known = ServiceModel(model)
+    assert bare.operation_names == known.operation_names
+    for name in known.operation_names:
+        shape, bare_shape = known.operation_model(name), bare.operation_model(name)
+        assert list(bare_shape.input_shape.members) == list(shape.input_shape.members)
+    assert len(json.dumps(without_prose(model))) < len(json.dumps(model)) / 2
+
+
+def test_packages_that_are_left_out_are_asked_for_by_nothing_that_is_used() -> None:
+    """Nobody but Stripe's SDK wants requests, which wants charset-normalizer."""
+    wanted = {"stripe", *UNUSED_PACKAGES}
+    for layer in ("dependencies", "pdf"):
+        lock = (ROOT / "layers" / layer / "requirements.txt").read_text()
+        for package in re.split(r"\n(?=\S)", lock):
+            if package.split("==")[0].replace("-", "_") in UNUSED_PACKAGES:
+                lines = package.split("# via", 1)[1].replace("#", " ").split()
+                assert {name.replace("-", "_") for name in lines} <= wanted
+    for source in (ROOT / "layers/paylink").rglob("*.py"):
+        for node in ast.walk(ast.parse(source.read_text())):
+            names = [alias.name for alias in getattr(node, "names", [])]
+            imported = {str(getattr(node, "module", None) or ""), *names}
+            if isinstance(node, ast.Import | ast.ImportFrom):
+                assert not {n.partition(".")[0] for n in imported} & set(UNUSED_PACKAGES), source

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import argparse
 import ast
+import gzip
+import json
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from pathlib import Path
+from typing import Any
 
 PLATFORMS = {"arm64": "aarch64", "x86_64": "x86_64"}
 # The newest C library that a runtime's Linux has packages for: Amazon Linux 2, then 2023.
@@ -21,6 +24,8 @@ NEWEST_GLIBC = {"python3.11": 26}
 USUAL_GLIBC = 34
 
 CLIENTS_ARE_MADE_IN = Path(__file__).parents[2] / "layers/paylink/paylink/bootstrap.py"
+# What only a package that we use otherwise asks for.
+UNUSED_PACKAGES = ("requests", "charset_normalizer")
 # How the SDK finds its credentials, wherever it runs.
 CREDENTIAL_SERVICES = {"sts"}
 
@@ -91,15 +96,48 @@ def aws_services(source: str) -> frozenset[str]:
 
 
 def strip(folder: Path, services: frozenset[str]) -> None:
-    """Takes out what no function can use: commands, tests, and AWS's other 400 services, through
-    whose descriptions the SDK looks before it makes its first client."""
-    for part in superfluous(folder, services | CREDENTIAL_SERVICES):
+    """Takes out what no function can use, most of all AWS's other 400 services: the SDK looks
+    through all of their descriptions, and reads all of their addresses, for its first client."""
+    kept = services | CREDENTIAL_SERVICES
+    for part in superfluous(folder, kept):
         shutil.rmtree(part)
+    addresses = folder / "botocore/data/endpoints.json"
+    if addresses.is_file():
+        addresses.write_text(json.dumps(addresses_of(kept, json.loads(addresses.read_text()))))
+    for model in folder.glob("botocore/data/*/*/service-2.json.gz"):
+        described = json.loads(gzip.decompress(model.read_bytes()))
+        model.with_suffix("").write_text(json.dumps(without_prose(described)))
+        model.unlink()
+
+
+def addresses_of(services: Set[str], addresses: dict[str, Any]) -> dict[str, Any]:
+    """All regions and partitions, without the services that aren't there."""
+    for partition in addresses["partitions"]:
+        there = partition["services"].items()
+        partition["services"] = {name: found for name, found in there if name in services}
+    return addresses
+
+
+def without_prose(model: Any) -> Any:
+    """A service's description without its documentation, which is most of it."""
+    if isinstance(model, list):
+        return [without_prose(member) for member in model]
+    if not isinstance(model, dict):
+        return model
+    return {
+        name: without_prose(member)
+        for name, member in model.items()
+        # A member that is called so is described by an object.
+        if name != "documentation" or not isinstance(member, str)
+    }
 
 
 def superfluous(folder: Path, services: frozenset[str]) -> Iterator[Path]:
     yield from (p for p in (folder / "bin", folder / "include", folder / "share") if p.is_dir())
     yield from (p for p in folder.glob("*/tests") if p.is_dir())
+    # Stripe's SDK loads requests if it is there, and is given another way (adapters/stripe).
+    for name in UNUSED_PACKAGES:
+        yield from (p for p in (folder / name, *folder.glob(f"{name}-*.dist-info")) if p.is_dir())
     # Descriptions of boto3's resources, a second interface of which we make no use.
     for data in (folder / "botocore/data", folder / "boto3/data"):
         yield from (p for p in data.glob("*/") if p.name not in services)

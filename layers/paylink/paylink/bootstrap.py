@@ -7,12 +7,11 @@ function uses them all.
 # ruff: noqa: PLC0415
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING
-
-import boto3
-from botocore.config import Config
 
 import paylink.observability  # noqa: F401 - gives every module's logger its form
 from paylink.settings import Settings
@@ -36,19 +35,19 @@ if TYPE_CHECKING:
     from paylink.services.customers import CustomerPorts
     from paylink.services.documents import Shelf
 
-_CONFIG = Config(
-    connect_timeout=1,
-    read_timeout=3,
-    retries={"mode": "standard", "total_max_attempts": 3},
-    s3={"addressing_style": "virtual"},
-)
-
-# Setting a PDF takes seconds, and one that failed is asked for again by whoever wants it.
-_ISSUING = _CONFIG.merge(Config(read_timeout=20, retries={"total_max_attempts": 1}))
-
 
 def clock() -> datetime:
     return datetime.now(UTC)
+
+
+def ready(*parts: Callable[[], object]) -> None:
+    """Makes what a function's first call will need while Lambda starts it, with all the processor
+    that there is, rather than while somebody waits. Elsewhere functions are imported for what they
+    say about themselves, without the environment that these parts need.
+    """
+    if "AWS_LAMBDA_INITIALIZATION_TYPE" in os.environ:
+        for part in parts:
+            part()
 
 
 @cache
@@ -58,9 +57,11 @@ def settings() -> Settings:
 
 @cache
 def table() -> Table:
+    from paylink.adapters.aws import client
     from paylink.adapters.dynamodb.table import Table
 
-    return Table(boto3.client("dynamodb", config=_CONFIG), settings().table_name)
+    # DynamoDB checks what it is sent; the SDK's own check before costs as much as the signature.
+    return Table(client("dynamodb", parameter_validation=False), settings().table_name)
 
 
 @cache
@@ -128,16 +129,20 @@ def invoices() -> DynamoInvoices:
 
 @cache
 def invoice_store() -> S3Invoices:
+    from paylink.adapters.aws import client
     from paylink.adapters.s3 import S3Invoices
 
-    return S3Invoices(boto3.client("s3", config=_CONFIG), settings().invoice_bucket_name)
+    return S3Invoices(client("s3"), settings().invoice_bucket_name)
 
 
 @cache
 def invoice_issuer() -> LambdaIssuer:
+    from paylink.adapters.aws import client
     from paylink.adapters.lambda_issuer import LambdaIssuer
 
-    return LambdaIssuer(boto3.client("lambda", config=_ISSUING), settings().issue_invoice_function)
+    # Setting a PDF takes seconds, and one that failed is asked for again by whoever wants it.
+    patient = client("lambda", read_timeout=20, retries={"total_max_attempts": 1})
+    return LambdaIssuer(patient, settings().issue_invoice_function)
 
 
 @cache
@@ -150,16 +155,18 @@ def shelves() -> dict[str, Shelf]:
 
 @cache
 def credentials() -> SsmCredentials:
+    from paylink.adapters.aws import client
     from paylink.adapters.ssm import SsmCredentials
 
-    return SsmCredentials(boto3.client("ssm", config=_CONFIG), settings().secrets_prefix)
+    return SsmCredentials(client("ssm"), settings().secrets_prefix)
 
 
 @cache
 def event_bus() -> EventBridgeBus:
+    from paylink.adapters.aws import client
     from paylink.adapters.eventbridge import EventBridgeBus
 
-    return EventBridgeBus(boto3.client("events", config=_CONFIG), settings().event_bus_name)
+    return EventBridgeBus(client("events"), settings().event_bus_name)
 
 
 @cache

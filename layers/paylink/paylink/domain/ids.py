@@ -12,14 +12,18 @@ _LENGTH = 26  # 26 characters of 62 are 154 random bits; the contract asks for 1
 
 def new_id(prefix: str) -> str:
     """``new_id("pay")`` is ``pay_`` and 26 random letters and digits."""
-    return f"{prefix}_{''.join(secrets.choice(_ALPHABET) for _ in range(_LENGTH))}"
+    return f"{prefix}_{_characters(secrets.randbelow(len(_ALPHABET) ** _LENGTH))}"
 
 
 def derived_id(prefix: str, *source: str) -> str:
     """The same id for the same source, so that doing a thing twice makes it once."""
-    number = int.from_bytes(hashlib.sha256("\0".join(source).encode()).digest())
+    digest = hashlib.sha256("\0".join(source).encode()).digest()
+    return f"{prefix}_{_characters(int.from_bytes(digest))}"
+
+
+def _characters(number: int) -> str:
     characters = []
     for _ in range(_LENGTH):
         number, index = divmod(number, len(_ALPHABET))
         characters.append(_ALPHABET[index])
-    return f"{prefix}_{''.join(characters)}"
+    return "".join(characters)

@@ -49,6 +49,7 @@ class Api:
                 return replace(response, headers={**allowance, **response.headers})
 
             self._routes[key] = guarded
+            bootstrap.ready(bootstrap.authenticator, bootstrap.rate_limiter)
             self.routes.append(Route(key, handler.__name__, permission, doc))
             return handler
 

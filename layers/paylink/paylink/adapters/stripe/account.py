@@ -18,8 +18,8 @@ from paylink.adapters.stripe.customers import (
     update_parameters,
 )
 from paylink.adapters.stripe.failures import translated_failures
+from paylink.adapters.stripe.http_client import PooledClient
 from paylink.adapters.stripe.refunds import refund_parameters, refund_state
-from paylink.adapters.stripe.webhook import EVENT_TYPES, translate_event
 from paylink.domain.charge import ChargeState, TaxCalculation
 from paylink.domain.customer import Customer
 from paylink.domain.errors import (
@@ -37,7 +37,6 @@ from paylink.domain.payment import (
     Refund,
     Transaction,
 )
-from paylink.domain.provider_event import UndeliveredEvent
 from paylink.domain.refund import RefundState
 from paylink.domain.tax import LOCATION_UNKNOWN
 from paylink.ports import ChargeNotOpenError, SessionNotOpenError
@@ -74,8 +73,16 @@ class StripeAccount:
             secret_key,
             base_addresses={"api": api_base} if api_base else {},
             max_network_retries=_RETRIES,
-            http_client=stripe.RequestsClient(timeout=(_CONNECT_SECONDS, _READ_SECONDS)),
+            http_client=PooledClient(
+                api_base or stripe.DEFAULT_API_BASE,
+                connect_timeout=_CONNECT_SECONDS,
+                read_timeout=_READ_SECONDS,
+            ),
         ).v1
+
+    def load(self) -> None:
+        """Loads the modules that nearly every use needs; the SDK has each loaded at its first."""
+        _ = self._stripe.checkout.sessions, stripe.checkout.Session
 
     def prepare_session(
         self, payment: Payment, customer: Customer | None, now: datetime
@@ -293,24 +300,6 @@ class StripeAccount:
         except ProviderRejectedError as error:
             if error.provider_code != _GONE:
                 raise
-
-    def undelivered_events(self, since: datetime, until: datetime) -> Sequence[UndeliveredEvent]:
-        found = []
-        with translated_failures("events.list"):
-            listed = self._stripe.events.list(
-                {
-                    "delivery_success": False,
-                    "types": sorted(EVENT_TYPES),
-                    "created": {"gte": int(since.timestamp()), "lte": int(until.timestamp())},
-                    "limit": 100,
-                }
-            )
-            for told in listed.auto_paging_iter():
-                event = translate_event(told.to_dict())
-                if event is not None:
-                    at = datetime.fromtimestamp(told.created, UTC)
-                    found.append(UndeliveredEvent(at, event))
-        return found[::-1]
 
     def detach_payment_method(self, provider_id: str) -> None:
         try:

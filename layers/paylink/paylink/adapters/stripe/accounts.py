@@ -16,6 +16,8 @@ class StripeAccounts:
         self._deployment_id = deployment_id
         self._api_base = api_base
         self._accounts: dict[str, StripeAccount] = {}
+        # What the SDK loads with its first client and answer, before anybody waits for it.
+        StripeAccount("unused", deployment_id, api_base).load()
 
     def account(self, organization_id: str, mode: Mode) -> StripeAccount:
         credentials = self._credentials.get(organization_id, mode)

@@ -1,0 +1,1 @@
+"""How fast the functions are, and why: measured on the artifacts that are deployed."""

@@ -1,0 +1,130 @@
+"""What is measured: each function with the events of its everyday work."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from benchmarks.stack import Stack
+from local.settings import ROOT
+
+FLOORS = ("empty", "put_item", "validated", "stripe_client")
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One line of the table: a function and what it is called with."""
+
+    name: str
+    function: str
+    """Its folder, or a floor's."""
+    event: Callable[[], Any]
+    good: Callable[[Any], bool]
+    uses: int = 0
+    """How many paid payments a call uses up."""
+
+
+def answered(status: int) -> Callable[[Any], bool]:
+    return lambda answer: isinstance(answer, dict) and answer.get("statusCode") == status
+
+
+class Scenarios:
+    """Makes the events, each payment used once where using it twice would be other work."""
+
+    def __init__(self, stack: Stack) -> None:
+        self._stack = stack
+        self._paid: deque[tuple[str, dict[str, Any]]] = deque()
+        self._settled: deque[str] = deque()
+        self._known = stack.payment()["id"]
+
+    def provide(self, count: int) -> None:
+        """Makes as many paid payments as the coming calls will need."""
+        missing = count - len(self._paid)
+        if missing > 0:
+            self._paid.extend(self._stack.paid(missing))
+
+    def all(self) -> list[Scenario]:
+        return [
+            *(Scenario(floor, floor, self._create, _floor_answered) for floor in FLOORS),
+            Scenario("create_payment", "create_payment", self._create, answered(201)),
+            Scenario(
+                "stripe_webhook: paid", "stripe_webhook", self._webhook, answered(200), uses=1
+            ),
+            Scenario("payments: get", "payments", self._get, answered(200)),
+            Scenario("payments: list of 100", "payments", self._list, answered(200)),
+            Scenario("pay_page: open", "pay_page", self._open, answered(303)),
+            Scenario("dispatch_events: one", "dispatch_events", self._stream, _nothing_failed),
+            Scenario("issue_invoice: one", "issue_invoice", self._invoice, _nothing_failed),
+            Scenario("expire_links: none due", "expire_links", self._tick, lambda a: a is not None),
+        ]
+
+    def _http(self, route: str, *, parameters: dict[str, str] | None = None, **changes: Any) -> Any:
+        event = json.loads(_sample("create_payment"))
+        method, path = route.split(" ")
+        event |= {"routeKey": route, "rawPath": path, **changes}
+        event["requestContext"]["routeKey"] = route
+        event["requestContext"]["http"] |= {"method": method, "path": path}
+        event["headers"] = {
+            **event["headers"],
+            "x-api-key": self._stack.facts["apiKey"],
+            **changes.get("headers", {}),
+        }
+        if parameters:
+            event["pathParameters"] = parameters
+        if method == "GET":
+            event.pop("body", None)
+        return event
+
+    def _create(self) -> Any:
+        return self._http("POST /payments", headers={"idempotency-key": str(uuid.uuid4())})
+
+    def _webhook(self) -> Any:
+        payment_id, told = self._paid.popleft()
+        self._settled.append(payment_id)
+        body = json.dumps(told, indent=2)
+        return self._http(
+            "POST /stripe/webhook/{organizationId}/{mode}",
+            parameters={"organizationId": self._stack.facts["organizationId"], "mode": "sandbox"},
+            headers={"stripe-signature": self._stack.signed(body)},
+            body=body,
+        )
+
+    def _get(self) -> Any:
+        return self._http("GET /payments/{paymentId}", parameters={"paymentId": self._known})
+
+    def _list(self) -> Any:
+        return self._http("GET /payments", queryStringParameters={"limit": "100"})
+
+    def _open(self) -> Any:
+        return self._http("GET /pay/{paymentId}", parameters={"paymentId": self._known})
+
+    def _stream(self) -> Any:
+        return {"Records": [self._stack.stream_record(self._known)]}
+
+    def _invoice(self) -> Any:
+        event = json.loads(_sample("issue_invoice"))
+        body = json.loads(event["Records"][0]["body"])
+        body["detail"]["data"]["paymentId"] = self._settled.popleft()
+        event["Records"][0]["body"] = json.dumps(body)
+        return event
+
+    def _tick(self) -> Any:
+        return json.loads(_sample("expire_links"))
+
+
+@cache
+def _sample(name: str) -> str:
+    return (ROOT / "events" / f"{name}.json").read_text()
+
+
+def _floor_answered(answer: Any) -> bool:
+    return isinstance(answer, dict) and answer["statusCode"] in {200, 201, 204}
+
+
+def _nothing_failed(answer: Any) -> bool:
+    return bool(answer == {"batchItemFailures": []})

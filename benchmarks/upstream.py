@@ -1,0 +1,128 @@
+"""Stands between a function and what it calls, and notes each call: how long the other side took,
+and for DynamoDB the capacity that it reports.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import threading
+import time
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, ClassVar
+from urllib.parse import urlsplit
+
+_OF_ONE_CONNECTION = {"connection", "keep-alive", "transfer-encoding", "content-length"}
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request to an upstream; ``units`` as DynamoDB counts them."""
+
+    operation: str
+    began: float
+    ended: float
+    """Of one clock, in seconds; several may run at once."""
+    read_units: float = 0.0
+    write_units: float = 0.0
+
+
+@dataclass
+class Upstream:
+    """Forwards to ``target``; ``calls`` are those since it was last emptied."""
+
+    target: str
+    calls: list[Call] = field(default_factory=list)
+    count_units: bool = False
+    """Asks DynamoDB for what each call consumed, which makes the answer longer."""
+
+    def __post_init__(self) -> None:
+        upstream = self
+
+        class Handler(_Handler):
+            owner = upstream
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+    def taken(self) -> list[Call]:
+        """The calls since this was last asked."""
+        calls, self.calls = self.calls, []
+        return calls
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    owner: ClassVar[Upstream]
+
+    def setup(self) -> None:
+        super().setup()
+        self._upstream = http.client.HTTPConnection(urlsplit(self.owner.target).netloc, timeout=30)
+
+    def finish(self) -> None:
+        super().finish()
+        self._upstream.close()
+
+    def log_message(self, *_: object) -> None:
+        """Nothing: a line for each request would be measured too."""
+
+    def _forward(self) -> None:
+        started = time.perf_counter()
+        body = self.rfile.read(int(self.headers.get("content-length", 0)))
+        target = self.headers.get("x-amz-target", "")
+        counted = self.owner.count_units and target.startswith("DynamoDB_")
+        if counted:
+            body = json.dumps({**json.loads(body), "ReturnConsumedCapacity": "INDEXES"}).encode()
+        headers = {n: v for n, v in self.headers.items() if n.lower() not in _OF_ONE_CONNECTION}
+        self._upstream.request(self.command, self.path, body, headers)
+        answer = self._upstream.getresponse()
+        content = answer.read()
+        operation = target.rpartition(".")[2] or f"{self.command} {_resource(self.path)}"
+        read, written = _units(operation, json.loads(content)) if counted else (0.0, 0.0)
+        self.owner.calls.append(Call(operation, started, time.perf_counter(), read, written))
+        lines = [f"HTTP/1.1 {answer.status} {answer.reason}"]
+        lines += [
+            f"{n}: {v}" for n, v in answer.getheaders() if n.lower() not in _OF_ONE_CONNECTION
+        ]
+        lines += [f"content-length: {len(content)}", "", ""]
+        self.wfile.write("\r\n".join(lines).encode("latin-1") + content)
+
+    do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = _forward  # noqa: N815 - the base's names
+
+
+def _resource(path: str) -> str:
+    """A path without what differs from call to call."""
+    parts = path.partition("?")[0].split("/")
+    return "/".join("…" if any(c.isdigit() for c in p) and len(p) > 3 else p for p in parts)
+
+
+def _units(operation: str, answer: Any) -> tuple[float, float]:
+    """Read and write units of one answer, or of its tables."""
+    consumed = answer.get("ConsumedCapacity") or []
+    total = sum(one["CapacityUnits"] for one in _as_list(consumed))
+    reads = operation in {"GetItem", "BatchGetItem", "Query", "TransactGetItems"}
+    return (total, 0.0) if reads else (0.0, total)
+
+
+def _as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def spent(calls: list[Call]) -> float:
+    """Milliseconds in which at least one of the calls was under way."""
+    total, until = 0.0, 0.0
+    for call in sorted(calls, key=lambda one: one.began):
+        total += max(0.0, call.ended - max(call.began, until))
+        until = max(until, call.ended)
+    return total * 1000
