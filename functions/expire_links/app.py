@@ -8,7 +8,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from paylink import bootstrap
 from paylink.observability import logger
-from paylink.services.expire_links import expire_links
+from paylink.services.sweep_payments import sweep_payments
 
 # Enough for what is under way when the time is up: two slow calls to the provider.
 RESERVE_MILLISECONDS = 25_000
@@ -17,7 +17,7 @@ bootstrap.ready(bootstrap.payments, bootstrap.providers)
 
 
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, int]:
-    sweep = expire_links(
+    sweep = sweep_payments(
         datetime.fromisoformat(event["time"]),
         payments=bootstrap.payments(),
         providers=bootstrap.providers(),

@@ -11,8 +11,8 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from paylink import bootstrap
-from paylink.presentation.formatting import parse_locale
-from paylink.presentation.invoice_pdf import render_invoice
+from paylink.presentation.document_pdf import render_document
+from paylink.presentation.documents import invoice_document
 from paylink.services.issue_invoice import issue_invoice
 
 processor = BatchProcessor(event_type=EventType.SQS)
@@ -26,7 +26,7 @@ def issue(record: SQSRecord) -> None:
         invoices=bootstrap.invoices(),
         organizations=bootstrap.organizations(),
         store=bootstrap.invoice_store(),
-        render=lambda invoice: render_invoice(invoice, parse_locale(None)),
+        render=lambda invoice: render_document(invoice_document(invoice)),
         clock=bootstrap.clock,
     )
 

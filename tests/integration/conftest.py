@@ -12,7 +12,7 @@ from moto import mock_aws
 
 from paylink import bootstrap
 from paylink.adapters.dynamodb import payments as dynamo_payments
-from paylink.services import expire_links, settle_payment
+from paylink.services import hear_undelivered, settle_payment, sweep_payments
 from tests.integration.aws import PHYSICAL_IDS, Aws
 from tests.integration.stripe_driver import StripeSandbox, running_sandbox
 from tests.integration.template import REGION, Template
@@ -76,5 +76,5 @@ def world(
 
 def one_thread_for_moto(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pools of one worker: what runs in parallel on AWS runs in turn here."""
-    for module in (expire_links, dynamo_payments):
+    for module in (sweep_payments, hear_undelivered, dynamo_payments):
         monkeypatch.setattr(module, "ThreadPoolExecutor", lambda _workers: ThreadPoolExecutor(1))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 import pytest
 import stripe as sdk
 
@@ -28,6 +30,11 @@ def test_a_link_is_ended_at_stripe_and_here(world: World) -> None:
     assert statuses(world) == ["expired"]
     assert world.open_link(made["id"]).status == 410
     assert world.events_of(made["id"]) == ["payment.created", "payment.canceled"]
+    made_at = datetime.fromisoformat(made["createdAt"])
+    # Looked at once more, at the moment that the index has anyway; then it is in no index.
+    due = datetime.fromisoformat(world.aws.item("PAYMENT#")["due_at"])
+    assert due - made_at < timedelta(minutes=16)
+    assert world.sweep(due + timedelta(seconds=1))["checked"] == 1
     assert "due_shard" not in world.aws.item("PAYMENT#")
 
 

@@ -83,7 +83,9 @@ def test_the_item_says_whose_it_is_and_who_made_it(world: World) -> None:
     assert item["created_by"] == key_id
     assert item["amount_subtotal"] == 4900
     assert item["due_shard"].startswith("DUE#")
-    assert item["due_at"].startswith(payment["expiresAt"][:23])
+    made_at = datetime.fromisoformat(payment["createdAt"])
+    due_in = datetime.fromisoformat(item["due_at"]) - made_at
+    assert timedelta(minutes=15) <= due_in < timedelta(minutes=15, seconds=1)
     assert [event["type"] for event in json.loads(item["outbox"])] == ["payment.created"]
 
 

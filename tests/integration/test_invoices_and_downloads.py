@@ -55,7 +55,7 @@ def test_a_paid_payment_gets_number_and_pdf(world: World) -> None:
     assert invoice["document_key"] == key
     text = text_of(document)
     assert invoice["number"] in text
-    for amount in ("49.00", "9.31", "58.31"):
+    for amount in ("49,00 €", "9,31 €", "58,31 €"):
         assert amount in text
     for part in (
         "Example Studio GmbH",

@@ -172,6 +172,10 @@ def test_a_failing_invoice_and_sweep_say_which(world: World, logs: Logs) -> None
     payment = world.create()
     world.stripe.fault("error", path=".*/expire", status=500, count=2, stored="nothing")
     assert world.sweep()["failed"] == 1
-    failures = [line for line in logs.lines() if line["message"] == "a link could not be expired"]
+    failures = [
+        line
+        for line in logs.lines()
+        if line["message"] == "a due payment could not be looked after"
+    ]
     assert [line["payment_id"] for line in failures] == [payment["id"]]
     assert_clean(world, logs.text())

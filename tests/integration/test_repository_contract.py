@@ -468,6 +468,27 @@ def test_due_are_payable_links_past_their_time(store: Store) -> None:
     assert sorted(store.payments.due(NOW)) == ["pay_action", "pay_due", "pay_failed", "pay_now"]
 
 
+def test_due_are_payments_whose_news_may_be_lost_whatever_their_status(store: Store) -> None:
+    day = timedelta(days=1)
+    for name, members in {
+        "pay_look": {"check_at": NOW},
+        "pay_processing": {"status": "processing", "check_at": NOW, "expires_at": NOW - day},
+        "pay_canceled": {"status": "canceled", "check_at": NOW, "checks": 1},
+        "pay_charge": {"kind": "charge", "expires_at": None, "check_at": NOW},
+        "pay_later": {"check_at": NOW + timedelta(microseconds=1)},
+        "pay_never": {"status": "canceled"},
+    }.items():
+        store.payments.add(payment(name, sessions=(), **members), None)
+    due = ["pay_canceled", "pay_charge", "pay_look", "pay_processing"]
+    assert sorted(store.payments.due(NOW)) == due
+    found = store.payments.get("pay_canceled")
+    assert found is not None
+    assert (found.check_at, found.checks) == (NOW, 1)
+    looked = store.payments.commit(Commit(replace(found, check_at=None, checks=0)))
+    assert store.payments.get("pay_canceled") == looked
+    assert "pay_canceled" not in set(store.payments.due(NOW))
+
+
 def test_what_is_settled_is_not_due_any_more_and_comes_back_if_it_fails(store: Store) -> None:
     store.payments.add(payment(expires_at=NOW), None)
     moved = store.payments.commit(Commit(payment(expires_at=NOW, status="processing")))

@@ -47,9 +47,10 @@ def test_a_card_pays_and_the_receipt_downloads_the_invoice(
     name, text = downloaded_invoice(page, tmp_path)
     number = name.removesuffix(".pdf")
     assert number.startswith("INV-")
-    for part in (number, "€49.00", "€9.31", "€58.31", "Consulting, one hour", "Anna Example"):
+    for part in (number, "49,00 €", "9,31 €", "58,31 €", "Consulting, one hour", "Anna Example"):
         assert part in text
-    assert "Visa •••• 4242" in text
+    assert "Rechnung" in text
+    assert "mit Visa •••• 4242" in text
 
 
 def test_a_declined_card_says_so_and_the_same_link_can_still_be_paid(

@@ -122,6 +122,7 @@ def test_asynchronous_functions_are_those_known() -> None:
         "IssueInvoice",
         "ReturnSurplus",
         "ExpireLinks",
+        "HearUndelivered",
     }
 
 
@@ -220,6 +221,7 @@ def test_only_functions_that_need_secrets_may_read_them() -> None:
         "StripeWebhook",
         "ReturnSurplus",
         "ExpireLinks",
+        "HearUndelivered",
     }
 
 
@@ -268,3 +270,8 @@ def test_a_message_is_tried_again_only_after_its_function_has_ended(
     # AWS asks for six times the function's time-out.
     delay = TEMPLATE["Parameters"][parameter]["Default"]
     assert delay >= 6 * FUNCTIONS[function]["Timeout"]
+
+
+def test_the_operators_command_marks_things_as_the_functions_do() -> None:
+    variable = ROLE_GLOBALS["Environment"]["Variables"]["DEPLOYMENT_ID"]
+    assert TEMPLATE["Outputs"]["DeploymentId"]["Value"] == variable

@@ -27,7 +27,7 @@ from paylink.domain.errors import (
 )
 from paylink.domain.events import DomainEvent
 from paylink.domain.invoice import Invoice
-from paylink.domain.organization import Address, Mode, Organization, ProviderCredentials
+from paylink.domain.organization import Address, Mode, Organization, Owner, ProviderCredentials
 from paylink.domain.payment import (
     Attempt,
     CheckoutSession,
@@ -36,6 +36,7 @@ from paylink.domain.payment import (
     Payment,
     Transaction,
 )
+from paylink.domain.provider_event import UndeliveredEvent
 from paylink.domain.tax import TaxLine
 from paylink.ports import (
     ChargeLease,
@@ -93,6 +94,7 @@ class Memory:
         self.invoices: dict[str, Invoice] = {}
         self.numbers: dict[tuple[str, str, int], int] = {}
         self.leases: dict[tuple[str, str, str], ChargeLease] = {}
+        self.heard: dict[Owner, datetime] = {}
         self.events: list[DomainEvent] = []
         """Every event that was written, in the order of the writes."""
 
@@ -267,11 +269,11 @@ class MemoryPayments:
     def due(self, now: datetime) -> Iterator[str]:
         with self._memory.lock:
             due = [
-                (payment.due_at, payment.id)
+                (payment.due_at, payment)
                 for payment in self._memory.payments.values()
                 if payment.due_at is not None and payment.due_at <= now
             ]
-        yield from (payment_id for _, payment_id in sorted(due))
+        yield from (payment.id for _, payment in sorted(due, key=lambda one: one[0]))
 
     def _fill(self, customer: Customer) -> None:
         key = (customer.organization_id, customer.mode, customer.id)
@@ -436,6 +438,12 @@ class MemoryOrganizations:
 
     def put(self, organization: Organization) -> None:
         self._memory.organizations[organization.id] = organization
+
+    def accounts(self) -> Sequence[tuple[datetime, Owner]]:
+        return [(until, owner) for owner, until in self._memory.heard.items()]
+
+    def note_heard(self, owner: Owner, until: datetime) -> None:
+        self._memory.heard[owner] = until
 
 
 class MemoryApiKeys:
@@ -614,6 +622,8 @@ class FakeProvider(FakeCharges, FakeRefunds):
         self.customers: dict[str, Customer] = {}
         """What is known of each customer, by the provider's own ids."""
         self.detached: list[str] = []
+        self.undelivered: list[UndeliveredEvent] = []
+        """What no endpoint took; it stays here for as long as a test leaves it."""
         self.checkouts: dict[str, Checkout] = {}
         self.calls: list[tuple[str, str]] = []
         self.tax_percent = 20
@@ -771,6 +781,11 @@ class FakeProvider(FakeCharges, FakeRefunds):
         with self._lock:
             self.customers.pop(provider_customer_id, None)
         self._answered_to("delete_customer")
+
+    def undelivered_events(self, since: datetime, until: datetime) -> Sequence[UndeliveredEvent]:
+        self._called("undelivered_events", self._name, raises=True)
+        found = [one for one in self.undelivered if since <= one.at <= until]
+        return sorted(found, key=lambda one: one.at)
 
     def detach_payment_method(self, provider_id: str) -> None:
         fault = self._called("detach_payment_method", provider_id, raises=True)

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import cast
 
 import pytest
-from babel import Locale
 from fpdf import FPDF
 from fpdf.fonts import TTFFont
 from hypothesis import HealthCheck, given, settings
@@ -28,12 +27,12 @@ from paylink.domain.invoice import Invoice
 from paylink.domain.organization import Address, Organization
 from paylink.domain.payment import LineItem
 from paylink.domain.tax import TaxLine
+from paylink.presentation.document_pdf import _runs, render_document
+from paylink.presentation.document_view import view_document
+from paylink.presentation.documents import CorrectedInvoice, DocumentFacts, invoice_document
 from paylink.presentation.fonts import _directory
-from paylink.presentation.formatting import format_money
-from paylink.presentation.invoice_pdf import _runs, render_invoice
-from paylink.presentation.invoice_view import view_invoice
+from paylink.presentation.formatting import format_money, locale_named
 
-ENGLISH = Locale.parse("en_US")
 SELLER = Organization(
     id="org_1",
     name="Nordlicht Software GmbH",
@@ -82,17 +81,21 @@ def invoice_of(
     return replace(invoice, **changes)  # type: ignore[arg-type]
 
 
-def read(invoice: Invoice, locale: Locale = ENGLISH) -> PdfReader:
-    return PdfReader(io.BytesIO(render_invoice(invoice, locale)))
+def rendered(invoice: Invoice) -> bytes:
+    return render_document(invoice_document(invoice))
 
 
-def text_of(invoice: Invoice, locale: Locale = ENGLISH) -> str:
-    return "\n".join(page.extract_text() for page in read(invoice, locale).pages)
+def read(invoice: Invoice) -> PdfReader:
+    return PdfReader(io.BytesIO(rendered(invoice)))
 
 
-def words_of(invoice: Invoice, locale: Locale = ENGLISH) -> str:
+def text_of(invoice: Invoice) -> str:
+    return "\n".join(page.extract_text() for page in read(invoice).pages)
+
+
+def words_of(invoice: Invoice) -> str:
     """The text without the line breaks that wrapping put into it."""
-    return " ".join(text_of(invoice, locale).split())
+    return " ".join(text_of(invoice).split())
 
 
 def resources_of(page: PageObject) -> DictionaryObject:
@@ -113,9 +116,9 @@ def test_it_says_what_an_accountant_looks_for() -> None:
         "Invoice number INV-2026-000042",
         "Date of issue November 25, 2026",
         "Date of supply November 25, 2026",
-        "From Nordlicht Software GmbH Hafenstraße 12 20457 Hamburg Germany Tax ID: DE811907980 "
+        "From Nordlicht Software GmbH Hafenstraße 12 20457 Hamburg Germany VAT ID: DE811907980 "
         "billing@nordlicht.example https://nordlicht.example",
-        "Bill to Lumière & Fils SARL 8 rue de la Paix 75002 Paris France Tax ID: FR40303265045 "
+        "Bill to Lumière & Fils SARL 8 rue de la Paix 75002 Paris France VAT ID: FR40303265045 "
         "ap@lumiere.example",
         "Description Quantity Unit price Amount Support plan 1 €1,200.00 €1,200.00",
         "Subtotal €1,200.00",
@@ -129,22 +132,21 @@ def test_it_says_what_an_accountant_looks_for() -> None:
 
 
 @pytest.mark.parametrize(
-    ("currency", "subtotal", "tax", "locale", "expected"),
+    ("currency", "subtotal", "tax", "language", "expected"),
     [
-        ("jpy", 500, 50, "en_US", ("¥500", "¥50", "¥550")),
-        ("kwd", 18_600, 930, "en_US", ("18.600", "0.930", "19.530")),
-        ("ugx", 500_000, 90_000, "en_UG", ("5,000", "900", "5,900")),
-        ("eur", 99_900, 18_981, "de_DE", ("999,00", "189,81", "1.188,81")),
-        ("idr", 999_999_999_999, 0, "id_ID", ("9.999.999.999,99",)),
+        ("jpy", 500, 50, "en-US", ("¥500", "¥50", "¥550")),
+        ("kwd", 18_600, 930, "en-US", ("18.600", "0.930", "19.530")),
+        ("ugx", 500_000, 90_000, "en-UG", ("5,000", "900", "5,900")),
+        ("eur", 99_900, 18_981, "de-DE", ("999,00", "189,81", "1.188,81")),
+        ("idr", 999_999_999_999, 0, "es-ES", ("9.999.999.999,99",)),
     ],
 )
 def test_the_three_amounts_are_those_of_everywhere_else(
-    currency: str, subtotal: int, tax: int, locale: str, expected: tuple[str, ...]
+    currency: str, subtotal: int, tax: int, language: str, expected: tuple[str, ...]
 ) -> None:
-    reader_locale = Locale.parse(locale)
-    text = words_of(invoice_of(subtotal=subtotal, tax=tax, currency=currency), reader_locale)
+    text = words_of(invoice_of(subtotal=subtotal, tax=tax, currency=currency, language=language))
     for amount in (subtotal, tax, subtotal + tax):
-        assert " ".join(format_money(amount, currency, reader_locale).split()) in text
+        assert " ".join(format_money(amount, currency, locale_named(language)).split()) in text
     for number in expected:
         assert number in text
 
@@ -206,7 +208,7 @@ def test_no_glyph_is_missing_in_any_planes_text(caplog: pytest.LogCaptureFixture
 def test_markup_is_text_and_no_file_is_opened(monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[str] = []
     original: Callable[..., object] = open
-    render_invoice(invoice_of(), ENGLISH)  # what is imported late is imported now
+    rendered(invoice_of())  # what is imported late is imported now
 
     def watch(file: object, *args: object, **kwargs: object) -> object:
         opened.append(str(file))
@@ -329,13 +331,101 @@ def test_a_sandbox_invoice_says_so_on_every_page() -> None:
     items = tuple(LineItem("lorem ipsum " * 40, 100) for _ in range(20))
     pages = read(invoice_of(mode="sandbox", line_items=items)).pages
     assert len(pages) > 1
-    assert all("Sandbox – not a real invoice" in page.extract_text() for page in pages)
+    assert all("Sandbox – not a real document" in page.extract_text() for page in pages)
 
 
 def test_a_void_invoice_says_so() -> None:
     text = text_of(invoice_of(status="void"))
     assert "VOID" in text
     assert "PAID" not in text
+
+
+def credit_note_of(**changes: object) -> DocumentFacts:
+    """One that takes back the whole of `invoice_of`, and whose money went back."""
+    note = replace(
+        invoice_document(invoice_of()),
+        kind="credit_note",
+        number="CN-2026-000007",
+        issued_at=ISSUED + timedelta(days=3),
+        supplied_at=None,
+        settled_at=ISSUED + timedelta(days=3),
+        corrects=CorrectedInvoice("INV-2026-000042", ISSUED, in_full=True),
+    )
+    return replace(note, **changes)  # type: ignore[arg-type]
+
+
+def test_a_credit_note_says_which_invoice_it_takes_back_and_that_money_went_back() -> None:
+    (page,) = PdfReader(io.BytesIO(render_document(credit_note_of()))).pages
+    text = " ".join(page.extract_text().split())
+    for expected in (
+        "Credit note REFUNDED",
+        "Credit note number CN-2026-000007",
+        "Date of issue November 28, 2026",
+        "For invoice INV-2026-000042",
+        "VAT 19% on €1,200.00 €228.00 Total (EUR) €1,428.00",
+        "Refunded on November 28, 2026 to Visa •••• 4242",
+        "This credit note cancels invoice INV-2026-000042 of November 25, 2026 in full.",
+    ):
+        assert expected in text
+    assert "Paid" not in text
+    assert "Date of supply" not in text
+
+
+def test_a_credit_note_without_money_or_about_a_part_says_so() -> None:
+    part = CorrectedInvoice("INV-2026-000042", ISSUED, in_full=False)
+    view = view_document(credit_note_of(settled_at=None, corrects=part, language="de-DE"))
+    assert (view.title, view.stamp, view.payment) == ("Rechnungskorrektur", "Gutgeschrieben", None)
+    assert view.notes == (
+        "Diese Rechnungskorrektur berichtigt die Rechnung INV-2026-000042 vom 25. November 2026.",
+    )
+
+
+@pytest.mark.parametrize(
+    ("language", "expected"),
+    [
+        ("en-GB", ("Invoice", "25 November 2026", "VAT 19%", "€1,200.00", "Page 1 of 1")),
+        ("de-DE", ("Rechnung", "25. November 2026", "USt. 19 %", "1.200,00 €", "Seite 1 von 1")),
+        ("fr-FR", ("Facture", "25 novembre 2026", "TVA 19 %", "1 200,00 €", "Page 1 sur 1")),
+        ("es-ES", ("Factura", "25 de noviembre de 2026", "IVA 19 %", "1.200,00 €", "de 1")),
+        ("pt-BR", ("Fatura", "25 de novembro de 2026", "IVA 19%", "€ 1.200,00", "de 1")),
+        ("it-IT", ("Fattura", "25 novembre 2026", "IVA 19%", "1.200,00 €", "di 1")),
+        ("nl-NL", ("Factuur", "25 november 2026", "Btw 19%", "€ 1.200,00", "van 1")),
+        ("ja-JP", ("請求書", "2026年11月25日", "付加価値税 19%", "€1,200.00", "1 / 1 ページ")),
+        ("zh-CN", ("账单", "2026年11月25日", "增值税 19%", "€1,200.00", "第 1 页，共 1 页")),
+        ("zh-Hant-TW", ("帳單", "2026年11月25日", "加值稅 19%", "€1,200.00", "共 1 頁")),
+    ],
+)
+def test_words_numbers_and_dates_are_in_the_documents_language_and_no_glyph_is_missing(
+    language: str, expected: tuple[str, ...], caplog: pytest.LogCaptureFixture
+) -> None:
+    reader = read(invoice_of(language=language, mode="sandbox"))
+    text = unicodedata.normalize(
+        "NFKC", " ".join(" ".join(p.extract_text() for p in reader.pages).split())
+    )
+    for part in expected:
+        assert unicodedata.normalize("NFKC", part) in text
+    assert "missing" not in caplog.text
+    assert "[" not in text
+    assert str(reader.root_object["/Lang"]) == language
+    for english in ("Bill to", "Unit price", "Paid on"):
+        assert language == "en-GB" or english not in text
+
+
+@pytest.mark.parametrize(
+    ("number", "label"),
+    [
+        ("DE811907980", "VAT ID"),
+        ("de 811 907 980", "VAT ID"),
+        ("CHE-123.456.789 MWST", "VAT ID"),
+        ("12-3456789", "Tax ID"),
+        ("T1234567890123", "Tax ID"),
+    ],
+)
+def test_a_vat_number_is_told_from_another_tax_number(number: str, label: str) -> None:
+    buyer = replace(BUYER, tax_ids=(number,))
+    assert (
+        f"{label}: {number}" in view_document(invoice_document(invoice_of(buyer=buyer))).buyer.lines
+    )
 
 
 def test_a_buyer_of_whom_nothing_is_known_is_no_obstacle() -> None:
@@ -382,14 +472,14 @@ def test_metadata_name_number_seller_and_language() -> None:
     assert reader.metadata.title == "INV-2026-000042"
     assert reader.metadata.author == "Nordlicht Software GmbH"
     assert reader.metadata.creation_date == ISSUED
-    assert str(reader.root_object["/Lang"]) == "en"
+    assert str(reader.root_object["/Lang"]) == "en-US"
 
 
 def test_the_same_invoice_is_the_same_bytes_in_another_process() -> None:
     """The order of sets of strings differs from process to process, unless it is asked not to."""
     script = (
         "import hashlib, tests.unit.test_invoice_pdf as t; "
-        "pdf = t.render_invoice(t.invoice_of('請求書 فاتورة Ωμέγα 😀 ✓'), t.ENGLISH); "
+        "pdf = t.rendered(t.invoice_of('請求書 فاتورة Ωμέγα 😀 ✓')); "
         "print(hashlib.sha256(pdf).hexdigest())"
     )
     root = Path(__file__).parents[2]
@@ -414,9 +504,7 @@ def test_the_same_invoice_is_the_same_bytes_in_another_process() -> None:
 
 def test_the_zone_that_an_instant_is_written_in_changes_nothing() -> None:
     elsewhere = ISSUED.astimezone(timezone(timedelta(hours=9)))
-    assert render_invoice(invoice_of(issued_at=elsewhere), ENGLISH) == render_invoice(
-        invoice_of(), ENGLISH
-    )
+    assert rendered(invoice_of(issued_at=elsewhere)) == rendered(invoice_of())
 
 
 def test_no_font_file_stays_open_when_a_document_fails(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -433,12 +521,12 @@ def test_no_font_file_stays_open_when_a_document_fails(monkeypatch: pytest.Monke
     monkeypatch.setattr(TTFFont, "close", note)
     monkeypatch.setattr(FPDF, "output", fail)
     with pytest.raises(MemoryError):
-        render_invoice(invoice_of("請求書"), ENGLISH)
+        rendered(invoice_of("請求書"))
     assert sorted(closed) == ["notocjk", "notosans", "notosansB"]
 
 
 def test_fonts_are_unpacked_again_where_somebody_tidied_up() -> None:
-    render_invoice(invoice_of(), ENGLISH)
+    rendered(invoice_of())
     shutil.rmtree(_directory())
     assert "Support plan" in text_of(invoice_of())
 
@@ -447,12 +535,12 @@ def test_a_document_in_many_scripts_stays_small() -> None:
     long_text = (
         "ホスティング料金（2026年11月分）東京リージョンのサーバー利用料および保守費用一式 " * 10
     )
-    assert len(render_invoice(invoice_of(long_text + "فاتورة"), ENGLISH)) < 150_000
+    assert len(rendered(invoice_of(long_text + "فاتورة"))) < 150_000
 
 
 def test_a_view_lists_every_text_it_has() -> None:
     """Fonts are chosen by this list: what isn't in it would be a box on paper."""
-    view = view_invoice(invoice_of(mode="sandbox"), ENGLISH)
+    view = view_document(invoice_document(invoice_of(mode="sandbox")))
     assert {view.title, view.number, view.total.value, view.payment, view.sandbox} <= set(
         view.texts()
     )
@@ -477,6 +565,6 @@ def test_any_text_gives_a_document_and_always_the_same(
         buyer=Buyer(name, name, Address(line, line, line, line, line, "FR"), (line,)),
         payment_method=line,
     )
-    document = render_invoice(invoice, ENGLISH)
-    assert document == render_invoice(invoice, ENGLISH)
+    document = rendered(invoice)
+    assert document == rendered(invoice)
     assert "€1,428.00" in PdfReader(io.BytesIO(document)).pages[-1].extract_text()

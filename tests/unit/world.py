@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -16,8 +17,8 @@ from paylink.http.schemas.payments import present_payment
 from paylink.services.cancel_payment import cancel_payment
 from paylink.services.charge_payment import NewCharge, charge_payment
 from paylink.services.create_payment import NewLink, create_payment
-from paylink.services.expire_links import Sweep, expire_links
 from paylink.services.handle_provider_event import handle_provider_event
+from paylink.services.hear_undelivered import Hearing, HearingPorts, hear_undelivered
 from paylink.services.idempotency import IdempotentRequest
 from paylink.services.issue_invoice import issue_invoice
 from paylink.services.open_checkout import open_checkout
@@ -25,6 +26,7 @@ from paylink.services.own_tax import Told
 from paylink.services.payment_requests import Answer, PaymentPorts, Presenter, Requester
 from paylink.services.refund_transaction import NewRefund, refund_transaction
 from paylink.services.return_surplus import return_surplus
+from paylink.services.sweep_payments import Sweep, sweep_payments
 from paylink.services.view_link import LinkView, view_link
 from tests.unit.fakes import (
     START,
@@ -260,12 +262,24 @@ class World:
         )
 
     def sweep(self, **parts: float) -> Sweep:
-        return expire_links(
+        return sweep_payments(
             self.clock() + timedelta(**parts),
             payments=self.payments,
             providers=self.providers,
             clock=self.clock,
             time_left=lambda: True,
+        )
+
+    def hear_undelivered(self, time_left: Callable[[], bool] = lambda: True) -> Hearing:
+        return hear_undelivered(
+            HearingPorts(
+                organizations=self.organizations,
+                payments=self.payments,
+                providers=self.providers,
+                clock=self.clock,
+                deployment_id=DEPLOYMENT,
+                time_left=time_left,
+            )
         )
 
     def issue(self, payment_id: str) -> Invoice:

@@ -24,9 +24,12 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from paylink.adapters.dynamodb.api_keys import DynamoApiKeys
 from paylink.adapters.dynamodb.organizations import DynamoOrganizations
+from paylink.adapters.dynamodb.payments import DynamoPayments
 from paylink.adapters.dynamodb.table import Table
 from paylink.adapters.ssm import SsmCredentials
+from paylink.adapters.stripe.accounts import StripeAccounts
 from paylink.domain.api_key import generate
+from paylink.domain.errors import PaylinkError
 from paylink.domain.ids import new_id
 from paylink.domain.organization import (
     MODES,
@@ -37,7 +40,9 @@ from paylink.domain.organization import (
     TaxMode,
     TaxRate,
 )
+from paylink.domain.payment import CheckoutMismatchError
 from paylink.presentation.countries import COUNTRIES
+from paylink.services.reconcile_payment import look_into_payment
 
 _TAX_RATE = re.compile(
     r"(?P<country>[A-Z]{2})(-(?P<region>[A-Z0-9]{1,3}))?"
@@ -59,6 +64,8 @@ class Deployment:
     organizations: DynamoOrganizations
     keys: DynamoApiKeys
     credentials: SsmCredentials
+    payments: DynamoPayments
+    providers: StripeAccounts
 
     @classmethod
     def of_stack(cls, name: str) -> Deployment:
@@ -66,10 +73,14 @@ class Deployment:
         found = boto3.client("cloudformation").describe_stacks(StackName=name)["Stacks"][0]
         outputs = {o["OutputKey"]: o["OutputValue"] for o in found.get("Outputs", [])}
         table = Table(boto3.client("dynamodb"), outputs["TableName"])
+        credentials = SsmCredentials(boto3.client("ssm"), outputs["SecretsPrefix"])
+        api_base = outputs.get("StripeApiBase", "")  # no output where it is Stripe's own
         return cls(
             DynamoOrganizations(table),
             DynamoApiKeys(table),
-            SsmCredentials(boto3.client("ssm"), outputs["SecretsPrefix"]),
+            credentials,
+            DynamoPayments(table),
+            StripeAccounts(credentials, outputs["DeploymentId"], api_base),
         )
 
     def organization(self, organization_id: str) -> Organization:
@@ -88,6 +99,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     except (ClientError, BotoCoreError) as error:
         print(f"paylink: AWS: {error}", file=sys.stderr)
+        return 1
+    except (PaylinkError, CheckoutMismatchError) as error:
+        print(f"paylink: {error}", file=sys.stderr)
         return 1
     print(json.dumps(result, indent=2, ensure_ascii=False, default=str))
     return 0
@@ -123,6 +137,7 @@ def set_stripe(deployment: Deployment, options: argparse.Namespace) -> dict[str,
         signing_key=known.signing_key if known else secrets.token_hex(32),
     )
     deployment.credentials.put(organization.id, options.mode, credentials)
+    deployment.organizations.add_account((organization.id, options.mode), datetime.now(UTC))
     return {"organization": organization.id, "mode": options.mode, "stripe": "set"}
 
 
@@ -146,6 +161,24 @@ def delete_key(deployment: Deployment, options: argparse.Namespace) -> dict[str,
         raise UsageError(f"there is no key {options.key}")
     deployment.keys.delete(options.key)
     return {"id": options.key, "deleted": True}
+
+
+def reconcile(deployment: Deployment, options: argparse.Namespace) -> dict[str, Any]:
+    before = deployment.payments.get(options.payment)
+    if before is None:
+        raise UsageError(f"there is no payment {options.payment}")
+    after = look_into_payment(
+        before.id,
+        payments=deployment.payments,
+        providers=deployment.providers,
+        clock=lambda: datetime.now(UTC),
+    )
+    return {
+        "id": after.id,
+        "statusBefore": before.status,
+        "status": after.status,
+        "amountRefunded": after.amount_refunded,
+    }
 
 
 def _save(
@@ -207,7 +240,7 @@ def _parser() -> argparse.ArgumentParser:
         default=os.environ.get("PAYLINK_STACK", "paylink"),
         help="name of the CloudFormation stack (or PAYLINK_STACK; default: paylink)",
     )
-    things = parser.add_subparsers(required=True, metavar="organizations|stripe|keys")
+    things = parser.add_subparsers(required=True, metavar="organizations|stripe|keys|payments")
 
     organizations = things.add_parser("organizations", help="sellers and their details")
     actions = organizations.add_subparsers(required=True, metavar="create|update|show")
@@ -273,6 +306,11 @@ def _parser() -> argparse.ArgumentParser:
     create.add_argument("--expires-in-days", type=int, choices=range(1, 3651), metavar="1..3650")
     delete = _action(actions, "delete", delete_key, "end a key; within a minute nobody takes it")
     delete.add_argument("key", help="the key's id")
+
+    payments = things.add_parser("payments", help="what became of one")
+    actions = payments.add_subparsers(required=True, metavar="reconcile")
+    reconciled = _action(actions, "reconcile", reconcile, "ask Stripe how its money stands")
+    reconciled.add_argument("payment", help="pay_…")
     return parser
 
 

@@ -13,7 +13,7 @@ from paylink.domain.customer import Customer, PaymentMethod, VaultedMethod
 from paylink.domain.document import Document
 from paylink.domain.events import DomainEvent
 from paylink.domain.invoice import Invoice
-from paylink.domain.organization import Mode, Organization, ProviderCredentials
+from paylink.domain.organization import Mode, Organization, Owner, ProviderCredentials
 from paylink.domain.payment import (
     CheckoutSession,
     CheckoutState,
@@ -21,6 +21,7 @@ from paylink.domain.payment import (
     Refund,
     Transaction,
 )
+from paylink.domain.provider_event import UndeliveredEvent
 from paylink.domain.refund import RefundState
 
 Clock = Callable[[], datetime]
@@ -148,8 +149,7 @@ class PaymentRepository(Protocol):
         """The payment that a payment intent was made for."""
 
     def due(self, now: datetime) -> Iterable[str]:
-        """Ids of links whose time is over, and of charges that nobody finished, oldest first
-        within each shard."""
+        """Ids of payments that somebody must look after by now, oldest first within each shard."""
 
 
 class IdempotencyRepository(Protocol):
@@ -212,6 +212,13 @@ class CustomerRepository(Protocol):
 
 class OrganizationRepository(Protocol):
     def get(self, organization_id: str) -> Organization | None: ...
+
+    def accounts(self) -> Sequence[tuple[datetime, Owner]]:
+        """Whoever has an account at the provider, and up to when all of its events were handled,
+        delivered or not."""
+
+    def note_heard(self, owner: Owner, until: datetime) -> None:
+        """Keeps how far an account was heard."""
 
 
 class ApiKeyRepository(Protocol):
@@ -357,6 +364,9 @@ class PaymentProvider(Protocol):
 
     def delete_customer(self, provider_customer_id: str) -> None:
         """Makes the provider forget a customer for ever; one that is gone already is fine."""
+
+    def undelivered_events(self, since: datetime, until: datetime) -> Sequence[UndeliveredEvent]:
+        """Events of this time that a webhook endpoint has not taken yet, oldest first."""
 
     def detach_payment_method(self, provider_id: str) -> None:
         """Makes a vaulted method unusable for ever; one that is gone already is fine."""

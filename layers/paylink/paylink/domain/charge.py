@@ -107,6 +107,8 @@ def refuse(payment: Payment, code: str, message: str, now: datetime, cause: str)
         failure_message=message,
         updated_at=now,
         history=(*payment.history, HistoryEntry(now, "failed", cause)),
+        check_at=None,
+        checks=0,
     )
     extra = {
         "paymentTransactionId": None,

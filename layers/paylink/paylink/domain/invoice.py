@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from paylink.domain.customer import Buyer
 from paylink.domain.ids import derived_id
+from paylink.domain.language import document_language
 from paylink.domain.organization import Mode, Organization, TaxSettings
 from paylink.domain.payment import LineItem, Payment
 from paylink.domain.tax import TaxLine
@@ -41,6 +42,9 @@ class Invoice:
     metadata: dict[str, str] = field(default_factory=dict)
     document_key: str | None = None
     """Where the PDF is stored, once it is."""
+    language: str = "en-US"
+    """Of the PDF and of e-mails about it, as `domain.language` has it. Kept, since the rules by
+    which it was found may change."""
 
     @property
     def amount_total(self) -> int:
@@ -109,4 +113,5 @@ def issue(
         customer_public_id=payment.customer_public_id,
         payment_method=settlement.payment_method.label if settlement.payment_method else None,
         metadata=dict(payment.metadata or {}),
+        language=document_language(None, settlement.buyer.address.country, seller.address.country),
     )

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
 from paylink.domain import events
+from paylink.domain.checks import AFTER_THE_END, TROUBLE, first_check, next_check
 from paylink.domain.customer import Buyer, PaymentMethod
 from paylink.domain.events import DomainEvent
 from paylink.domain.ids import derived_id
@@ -244,6 +245,10 @@ class Payment:
     surplus: tuple[Surplus, ...] = ()
     refunds: tuple[Refund, ...] = ()
     history: tuple[HistoryEntry, ...] = ()
+    check_at: datetime | None = None
+    """When the provider is asked by itself; None: its news are all that can come, or none can."""
+    checks: int = 0
+    """How many such looks found nothing since the last change."""
     version: int = 0
 
     @property
@@ -277,13 +282,63 @@ class Payment:
             and now < self.expires_at
         )
 
+    def over(self, now: datetime) -> bool:
+        """Whether its time is up: a link's end, or of an unfinished charge that no retry of its
+        request can come any more."""
+        return self._ends_at is not None and self._ends_at <= now
+
     @property
-    def due_at(self) -> datetime | None:
-        """When the sweep looks after it: a link at its end, an unfinished charge once no retry of
-        its request can come any more."""
+    def _ends_at(self) -> datetime | None:
         if self.kind == "link":
             return self.expires_at if self.status in PAYABLE else None
         return self.created_at + UNFINISHED_FOR if self.status == "pending" else None
+
+    @property
+    def due_at(self) -> datetime | None:
+        """When the sweep looks after it: at its end, or to ask the provider before."""
+        return min((at for at in (self._ends_at, self.check_at) if at is not None), default=None)
+
+    @property
+    def sessions_in_question(self) -> tuple[str, ...]:
+        """The checkouts that may bring money which wasn't heard of, newest first."""
+        named = [s for s in reversed(self.sessions) if s.id is not None]
+        live = [s for s in named if not s.ended]
+        match self.status:
+            case "succeeded":
+                live = []
+            case "processing":
+                live = named  # its checkout has ended, and only the provider knows which it was
+            case "canceled" | "failed" if self.kind == "link":
+                live = live or named[:1]
+        return tuple(s.id for s in live if s.id is not None)
+
+    def watched(self, now: datetime) -> Payment:
+        """The payment, to be looked after as is right after a change.
+
+        A look that was about to come stays where it is: each shift of it writes the index.
+        """
+        waits = bool(self.sessions_in_question) or any(not s.ended for s in self.sessions)
+        if self.kind == "charge" and self.status == "failed":
+            waits = False  # nothing is left open of one that failed
+        first = first_check(self.status, now) if waits else None
+        known = self.check_at if self.checks == 0 and self.status != "processing" else None
+        if first is not None and known is not None and now < known < first:
+            first = known
+        return replace(self, check_at=first, checks=0)
+
+    def checked(self, now: datetime) -> Payment:
+        """The payment after a look that found nothing new."""
+        if self.kind == "charge":
+            end = self._ends_at
+        else:
+            ends = [s.expires_at + AFTER_THE_END for s in self.sessions if s.id and not s.ended]
+            end = max(ends, default=None)
+        following = next_check(self.status, self.checks + 1, end, now)
+        return replace(self, check_at=following, checks=self.checks + 1 if following else 0)
+
+    def check_put_off(self, now: datetime) -> Payment:
+        """The payment after a look that the provider didn't answer."""
+        return replace(self, check_at=now + TROUBLE)
 
     def refund_named(self, refund_id: str) -> Refund | None:
         return next((refund for refund in self.refunds if refund.id == refund_id), None)
@@ -413,10 +468,17 @@ def observe(payment: Payment, state: CheckoutState, now: datetime, cause: str) -
     stale = only_current_counts and session is not payment.current_session
     repeated = state.outcome == payment.status == "failed" and known_attempt
     if target is None or stale or repeated:
-        return None if ended is payment else Change(payment, ended)
+        return None if ended is payment else Change(payment, _unwatched(ended))
     if session.tax is not None:
         ended = ended.with_tax(session.tax)
     return _move(ended, target, state, now, cause)
+
+
+def _unwatched(payment: Payment) -> Payment:
+    """A link whose last checkout ended without a word about money: there is nothing to look for."""
+    if payment.status not in PAYABLE or any(s.id and not s.ended for s in payment.sessions):
+        return payment
+    return replace(payment, check_at=None, checks=0)
 
 
 def announce(payment: Payment, now: datetime, cause: str) -> Change:
@@ -438,6 +500,8 @@ def cancel(payment: Payment, reason: CancellationReason, now: datetime, cause: s
         updated_at=now,
         history=_remembered(payment, HistoryEntry(now, "canceled", cause)),
     )
+    could_be_paid = any(s.id is not None and not s.ended for s in payment.sessions)
+    after = after.watched(now) if could_be_paid else replace(after, check_at=None, checks=0)
     event = event_about(after, events.PAYMENT_CANCELED, now, {"reason": reason})
     return Change(payment, after, (event,))
 
@@ -550,6 +614,7 @@ def _move(
             ),
         )
         after = replace(after, customer_public_id=after.customer_public_id or after.customer_id)
+    after = after.watched(now)
     event = event_about(after, _EVENT_OF[target], now, extra)
     return Change(payment, after, (event,), transaction)
 

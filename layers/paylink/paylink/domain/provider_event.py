@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from paylink.domain.organization import Mode
 
@@ -25,3 +26,11 @@ class ProviderEvent:
     deployment_id: str | None
     about_refunds: bool = False
     """Money of the payment intent went back, was to go back, or did not arrive."""
+
+
+@dataclass(frozen=True)
+class UndeliveredEvent:
+    """One that no endpoint has taken yet, and when it happened."""
+
+    at: datetime
+    event: ProviderEvent

@@ -15,12 +15,16 @@ from paylink.domain.money import currency_named
 DEFAULT_LOCALE = "en_US"
 
 
-def parse_locale(tag: str | None) -> Locale:
-    """The locale of one language tag (``de-AT``); English where it is unknown or malformed."""
-    try:
-        return Locale.parse((tag or DEFAULT_LOCALE).replace("-", "_"))
-    except (ValueError, TypeError, UnknownLocaleError):
-        return Locale.parse(DEFAULT_LOCALE)
+def locale_named(tag: str) -> Locale:
+    """The locale of a tag such as ``de-AT``; where CLDR has no data for a country, that of the
+    language alone, which for English is the world's and not that of the United States."""
+    language = tag.rpartition("-")[0] or tag
+    for candidate in (tag, "en-001" if language == "en" else language, DEFAULT_LOCALE):
+        try:
+            return Locale.parse(candidate.replace("-", "_"))
+        except (ValueError, UnknownLocaleError):
+            continue
+    return Locale.parse(DEFAULT_LOCALE)
 
 
 def format_money(amount: int, currency: str, locale: Locale) -> str:
@@ -35,6 +39,8 @@ def format_money(amount: int, currency: str, locale: Locale) -> str:
     pattern = copy.copy(locale.currency_formats["standard"])
     pattern.frac_prec = (shown_decimals, shown_decimals)
     text: str = pattern.apply(value, locale, currency=currency.upper(), currency_digits=False)
+    # Japanese writes its sign full-width; beside digits that aren't, it looks like a gap.
+    text = text.replace("\N{FULLWIDTH YEN SIGN}", "\N{YEN SIGN}")
     # CLDR puts a space between a currency's letters and its digits; babel doesn't.
     return re.sub(r"([^\W\d_])(?=\d)", "\\1\N{NO-BREAK SPACE}", text)
 

@@ -28,7 +28,8 @@ from paylink.domain.payment import Payment
 from paylink.domain.tax import LONGEST_TAX_ID, OTHER_REGION
 from paylink.presentation.countries import named_countries
 from paylink.presentation.formatting import format_day, format_money
-from paylink.presentation.languages import TEXTS, language_tag, text_language
+from paylink.presentation.languages import language_tag, speaks
+from paylink.presentation.texts import texts_in
 from paylink.services.own_tax import PlaceForm
 
 _TEMPLATES: Final = Path(__file__).parent / "templates"
@@ -38,6 +39,23 @@ _ORIGIN: Final = re.compile(r"https?://(?:[A-Za-z0-9.-]+|\[[0-9a-fA-F:.]+\])(?::
 _PROBLEMS: Final = {400: "problem_400", 404: "problem_404"} | dict.fromkeys(
     (502, 503, 504), "problem_unavailable"
 )
+
+# Why an attempt failed, by the provider's code: only what the buyer can do something about.
+_DECLINES: Final = {
+    "insufficient_funds": "payable_declined_funds",
+    "expired_card": "payable_declined_expired",
+    **dict.fromkeys(
+        (
+            "incorrect_number invalid_number incorrect_cvc invalid_cvc invalid_expiry_month "
+            "invalid_expiry_year incorrect_zip incorrect_address"
+        ).split(),
+        "payable_declined_details",
+    ),
+    **dict.fromkeys(
+        ("authentication_required", "payment_intent_authentication_failure"),
+        "payable_declined_unconfirmed",
+    ),
+}
 
 # How often a page that waits looks again, in seconds; a bank takes days, a card does not.
 _REFRESH_INVOICE: Final = 3
@@ -77,7 +95,6 @@ def payable_page(
     ``checkout_origins`` are those that the POST may redirect to (``https://checkout.stripe.com``):
     browsers apply ``form-action`` to redirects too. Raises ValueError for one that is no origin.
     """
-    reason = (payment.failure_message or "").strip().rstrip(".!。")
     spoken = _spoken(locale)
     return _render(
         400 if form and form.problem else 200,
@@ -86,7 +103,7 @@ def payable_page(
         payment=payment,
         seller=seller,
         checkout_origins=checkout_origins,
-        reason=reason,
+        declined=_declined(payment),
         form=form,
         countries=named_countries(spoken) if form else (),
         other_region=OTHER_REGION,
@@ -199,12 +216,12 @@ def _render(
     **values: Any,
 ) -> Page:
     """``checkout_origins`` is None for a page without a form."""
-    words = TEXTS[text_language(locale)]
+    words = texts_in(locale)
     spoken = _spoken(locale)
 
     def say(key: str, **parts: object) -> Markup:
         isolated = {name: Markup("<bdi>{}</bdi>").format(part) for name, part in parts.items()}
-        return escape(words[key]).format(**isolated)
+        return escape(getattr(words, key)).format(**isolated)
 
     def money(amount: int) -> str:
         return format_money(amount, payment.currency, locale) if payment else ""
@@ -234,7 +251,7 @@ def _render(
 def _spoken(locale: Locale) -> Locale:
     """The locale of the words: English ones under `lang="de"` would be read out as German, so that
     `lang` and `dir` are theirs; amounts and dates carry the visitor's own locale."""
-    return locale if text_language(locale) == locale.language else Locale.parse("en")
+    return locale if speaks(locale) else Locale.parse("en")
 
 
 def _headers(checkout_origins: Sequence[str] | None) -> dict[str, str]:
@@ -262,6 +279,12 @@ def _headers(checkout_origins: Sequence[str] | None) -> dict[str, str]:
         "permissions-policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
         "strict-transport-security": "max-age=31536000",
     }
+
+
+def _declined(payment: Payment) -> str:
+    """Which text says why the last attempt failed; the provider's own words are English."""
+    codes = (payment.decline_code, payment.failure_code)
+    return next((_DECLINES[code] for code in codes if code in _DECLINES), "payable_declined")
 
 
 def _at_seller(moment: datetime, seller: Organization | None) -> datetime:

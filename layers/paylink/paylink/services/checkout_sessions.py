@@ -72,7 +72,7 @@ def _prepared(
     if customer is not None:
         customer = with_provider_customer(customer, customers=customers, provider=provider, now=now)
     session = provider.prepare_session(payment, customer, now)
-    return payments.commit(Commit(payment.with_session(session))), session
+    return payments.commit(Commit(payment.with_session(session).watched(now))), session
 
 
 def _forget(

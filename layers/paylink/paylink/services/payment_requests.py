@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from paylink.domain.checks import first_check
 from paylink.domain.customer import Customer
 from paylink.domain.errors import IdempotencyInProgressError, PaylinkError
 from paylink.domain.ids import new_id
@@ -108,6 +109,7 @@ def payment_of(
         customer_public_id=customer.public_id if customer else None,
         tax_mode=settings.mode,
         tax_inclusive=settings.mode == "rates" and settings.inclusive,
+        check_at=first_check("pending", now),
     )
     return with_known_tax(payment, requester.organization, customer)
 

@@ -20,6 +20,7 @@ from paylink.adapters.stripe.customers import (
 from paylink.adapters.stripe.failures import translated_failures
 from paylink.adapters.stripe.http_client import PooledClient
 from paylink.adapters.stripe.refunds import refund_parameters, refund_state
+from paylink.adapters.stripe.webhook import EVENT_TYPES, translate_event
 from paylink.domain.charge import ChargeState, TaxCalculation
 from paylink.domain.customer import Customer
 from paylink.domain.errors import (
@@ -37,6 +38,7 @@ from paylink.domain.payment import (
     Refund,
     Transaction,
 )
+from paylink.domain.provider_event import UndeliveredEvent
 from paylink.domain.refund import RefundState
 from paylink.domain.tax import LOCATION_UNKNOWN
 from paylink.ports import ChargeNotOpenError, SessionNotOpenError
@@ -300,6 +302,24 @@ class StripeAccount:
         except ProviderRejectedError as error:
             if error.provider_code != _GONE:
                 raise
+
+    def undelivered_events(self, since: datetime, until: datetime) -> Sequence[UndeliveredEvent]:
+        found = []
+        with translated_failures("events.list"):
+            listed = self._stripe.events.list(
+                {
+                    "delivery_success": False,
+                    "types": sorted(EVENT_TYPES),
+                    "created": {"gte": int(since.timestamp()), "lte": int(until.timestamp())},
+                    "limit": 100,
+                }
+            )
+            for told in listed.auto_paging_iter():
+                event = translate_event(told.to_dict())
+                if event is not None:
+                    at = datetime.fromtimestamp(told.created, UTC)
+                    found.append(UndeliveredEvent(at, event))
+        return found[::-1]
 
     def detach_payment_method(self, provider_id: str) -> None:
         try:

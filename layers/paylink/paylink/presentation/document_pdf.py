@@ -1,8 +1,8 @@
-"""The invoice as a PDF: one layout, drawn from the texts of `invoice_view` and nothing else.
+"""Invoices and credit notes as PDFs: one layout, drawn from the texts of `document_view` only.
 
 Text is only ever drawn as characters (no markup, links or images are read from it), and the same
-invoice always gives the same bytes, so a document that has to be made again is the same document.
-The module is slow to import (fpdf2, fonts): only the function that issues invoices does.
+document always gives the same bytes, so that one that has to be made again is the same.
+The module is slow to import (fpdf2, fonts): only the functions that issue documents do.
 """
 
 from __future__ import annotations
@@ -14,12 +14,11 @@ from datetime import UTC
 from functools import partial
 from typing import Final, cast
 
-from babel import Locale
 from fpdf import FPDF, ViewerPreferences
 
-from paylink.domain.invoice import Invoice
+from paylink.presentation.document_view import DocumentView, LineRow, Party, view_document
+from paylink.presentation.documents import DocumentFacts
 from paylink.presentation.fonts import FAMILY, Typeface
-from paylink.presentation.invoice_view import LANGUAGE, InvoiceView, LineRow, Party, view_invoice
 
 Color = tuple[int, int, int]
 
@@ -55,32 +54,33 @@ _WARNING_SHADE: Final = (255, 243, 214)
 _WATERMARK: Final = (244, 238, 226)
 
 
-def render_invoice(invoice: Invoice, locale: Locale) -> bytes:
-    """The PDF of an invoice, with amounts and dates in the locale; equal input, equal bytes.
+def render_document(document: DocumentFacts) -> bytes:
+    """The PDF of an invoice or a credit note, in its language; equal input, equal bytes.
 
     A4, or Letter where the buyer (else the seller) has that paper. A character that no font has is
     printed as its Unicode name in brackets, a lone surrogate as U+FFFD; control characters are
     spaces, and invisible ones are left out.
     """
-    view = view_invoice(invoice, locale)
+    view = view_document(document)
     regions = (
-        invoice.buyer.address.country,
-        invoice.seller.address.country,
-        locale.territory,
-        locale.language,
+        # The words are most of the text, so that their language decides where it uses Han.
+        *((view.locale.territory, "CN") if view.locale.language == "zh" else ()),
+        *(("JP",) if view.locale.language == "ja" else ()),
+        document.buyer.address.country,
+        document.seller.address.country,
     )
-    typeface = Typeface((*view.texts(), invoice.seller.name), regions)
-    document = _Document(view, typeface)
-    document.creation_date = invoice.issued_at.astimezone(UTC)
-    with typeface.installed(document):
-        document.draw()
-        return bytes(document.output())
+    typeface = Typeface((*view.texts(), document.seller.name), regions)
+    pdf = _Pages(view, typeface)
+    pdf.creation_date = document.issued_at.astimezone(UTC)
+    with typeface.installed(pdf):
+        pdf.draw()
+        return bytes(pdf.output())
 
 
-class _Document(FPDF):
-    """The pages of one invoice; widths and positions in millimetres."""
+class _Pages(FPDF):
+    """The pages of one document; widths and positions in millimetres."""
 
-    def __init__(self, view: InvoiceView, typeface: Typeface) -> None:
+    def __init__(self, view: DocumentView, typeface: Typeface) -> None:
         super().__init__(format=view.paper)
         self._view = view
         self._print = typeface.printable
@@ -95,11 +95,11 @@ class _Document(FPDF):
         self.set_author(self._print(view.seller.name))
         self.set_subject(self._print(f"{view.title} {view.number}"))
         self.set_creator("paylink")
-        self.set_lang(LANGUAGE)
+        self.set_lang(view.language)
         self.viewer_preferences = ViewerPreferences(display_doc_title=True)
 
     def draw(self) -> None:
-        """Lays out the whole invoice."""
+        """Lays out the whole document."""
         self.add_page()
         self._draw_title()
         self._draw_parties()
@@ -136,8 +136,8 @@ class _Document(FPDF):
         top = self.y
         self._style(25, _ACCENT, bold=True)
         self._text(self._view.title, self.l_margin, self.epw / 2, height=11)
-        color = _VOID if self._view.status == "Void" else _PAID
-        status = self._view.status.upper()
+        color = self._status_color()
+        status = self._view.stamp.upper()
         self._style(10, color, bold=True)
         width = self.get_string_width(status) + 9
         x = self.w - self.r_margin - width
@@ -261,18 +261,21 @@ class _Document(FPDF):
         return self.epw * 0.6
 
     def _draw_payment(self) -> None:
-        self._break_page_for(12)
-        color = _VOID if self._view.status == "Void" else _PAID
-        self._fill(_SHADE, self.l_margin, self.y, self.epw, 10)
-        self._fill(color, self.l_margin, self.y, 1.2, 10)
-        self._style(_BODY_SIZE + 0.5, _INK, bold=True)
-        self._text(self._view.payment, self.l_margin + 5, self.epw - 10, height=10)
-        self.y += 15
+        if self._view.payment:
+            self._break_page_for(12)
+            self._fill(_SHADE, self.l_margin, self.y, self.epw, 10)
+            self._fill(self._status_color(), self.l_margin, self.y, 1.2, 10)
+            self._style(_BODY_SIZE + 0.5, _INK, bold=True)
+            self._text(self._view.payment, self.l_margin + 5, self.epw - 10, height=10)
+            self.y += 15
         for note in self._view.notes:
             self._break_page_for(2 * _LINE)
             self._style(_BODY_SIZE, _INK)
             self._paragraph(note, self.l_margin, self.epw)
             self.y += 1
+
+    def _status_color(self) -> Color:
+        return _VOID if self._view.void else _PAID
 
     def footer(self) -> None:
         """What every page ends with; fpdf2 calls it whenever a page is done."""

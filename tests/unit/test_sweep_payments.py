@@ -11,7 +11,7 @@ import pytest
 
 from paylink.domain import events
 from paylink.ports import Commit
-from paylink.services.expire_links import Sweep, expire_links
+from paylink.services.sweep_payments import Sweep, sweep_payments
 from tests.unit.fakes import START, MemoryPayments
 from tests.unit.world import World
 
@@ -30,7 +30,7 @@ def cancellations(world: World, payment_id: str) -> int:
 def test_a_link_is_left_alone_until_its_very_end(world: World) -> None:
     payment_id = an_hours_link(world)
     world.clock.advance(hours=1, microseconds=-1)
-    assert world.sweep() == Sweep()
+    assert world.sweep() == Sweep(checked=1)
     world.clock.advance(microseconds=1)
     assert world.sweep() == Sweep(canceled=1)
     payment = world.payment(payment_id)
@@ -42,7 +42,7 @@ def test_a_link_is_left_alone_until_its_very_end(world: World) -> None:
 
 def test_now_is_the_instant_that_the_sweep_was_given(world: World) -> None:
     an_hours_link(world)
-    assert world.sweep(minutes=59) == Sweep()
+    assert world.sweep(minutes=59).canceled == 0
     assert world.sweep(minutes=61) == Sweep(canceled=1)
 
 
@@ -137,7 +137,7 @@ def test_what_there_is_no_time_for_is_left_to_the_next_run(world: World) -> None
         an_hours_link(world)
     world.clock.advance(hours=1)
     budget = iter([True, False])
-    sweep = expire_links(
+    sweep = sweep_payments(
         world.clock(),
         payments=world.payments,
         providers=world.providers,
@@ -153,7 +153,7 @@ def test_without_any_time_nothing_is_begun(world: World) -> None:
     an_hours_link(world)
     world.clock.advance(hours=1)
     before = len(world.provider.calls)
-    sweep = expire_links(
+    sweep = sweep_payments(
         world.clock(),
         payments=world.payments,
         providers=world.providers,
