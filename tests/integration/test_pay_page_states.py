@@ -133,7 +133,7 @@ def test_h4_coming_back_proves_nothing(world: World) -> None:
     session_id = open_sessions(world)[0]
     answer = world.open_link(payment["id"], {"session_id": session_id})
     assert_page(world, answer, 200)
-    assert 'http-equiv="refresh"' in answer.text or "refresh" in answer.headers
+    assert "refresh" in answer.headers
     assert world.payment(payment["id"])["status"] == "pending"
     assert world.open_link(payment["id"], {"session_id": "cs_test_not_ours"}).status == 303
 

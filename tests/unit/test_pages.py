@@ -18,10 +18,11 @@ from hypothesis import strategies as st
 
 from paylink.domain.customer import Buyer, PaymentMethod
 from paylink.domain.invoice import Invoice, issue
+from paylink.domain.language import LANGUAGES
 from paylink.domain.organization import Address, Organization
 from paylink.domain.payment import LineItem, Payment, Settlement
 from paylink.presentation.formatting import format_day, format_money
-from paylink.presentation.languages import negotiate_locale
+from paylink.presentation.languages import language_tag, negotiate_locale
 from paylink.presentation.pages import (
     Page,
     bad_request_page,
@@ -188,7 +189,7 @@ def test_urls_cannot_leave_their_attribute() -> None:
     receipt = receipt_page(paid, SELLER, an_invoice(paid), url, EN)
     confirming = confirming_page(a_payment(), SELLER, EN, url, False)
     assert Reader(receipt).all("a")[0]["href"] == url
-    assert Reader(confirming).all("meta")[-1]["content"] == f"4; url={url}"
+    assert Reader(confirming).all("a")[0]["href"] == url
     assert "<script" not in receipt.html + confirming.html
 
 
@@ -322,6 +323,7 @@ def test_headers_keep_pages_private() -> None:
         headers = page.headers
         assert headers["content-type"] == "text/html; charset=utf-8"
         assert headers["cache-control"] == "no-store"
+        assert headers["vary"] == "accept-language"
         assert headers["x-content-type-options"] == "nosniff"
         assert headers["x-robots-tag"].startswith("noindex")
         assert headers["strict-transport-security"].startswith("max-age=")
@@ -337,7 +339,12 @@ def test_pages_are_built_for_screen_readers() -> None:
         assert reader.elements[0] == ("html", {"lang": "en-US", "dir": "ltr"})
         assert len(reader.all("h1")) == len(reader.all("main")) == 1
         assert re.search(r"<title>[^<]+</title>", page.html)
-        assert all(svg["aria-hidden"] == "true" for svg in reader.all("svg"))
+        for svg in reader.all("svg"):
+            assert svg.get("aria-hidden") == "true" or (svg["role"], bool(svg["aria-label"])) == (
+                "img",
+                True,
+            )
+        assert "http-equiv" not in page.html
 
 
 def test_statuses() -> None:
@@ -367,7 +374,7 @@ def test_a_payable_link_shows_what_is_paid_to_whom_until_when() -> None:
     # The 25th, 23:30 UTC, and 30 days are the 26th in Berlin.
     assert "Payable until December 26, 2026, 12:30 AM GMT+01:00" in text
     assert "Lindenstraße 14, 10969 Berlin, Germany" in text
-    assert "http-equiv" not in page.html
+    assert "refresh" not in page.headers
 
 
 @pytest.mark.parametrize(
@@ -412,6 +419,30 @@ def test_a_declined_attempt_is_explained_in_our_own_words_and_can_be_repeated(
     assert "Continue to payment" in read(page)
 
 
+def test_a_payable_link_can_be_opened_on_a_phone() -> None:
+    payment = a_payment(url="https://pay.example/pay/pay_1")
+    page = payable_page(payment, SELLER, EN, [CHECKOUT])
+    assert "Pay on your phone" in read(page)
+    (code,) = [svg for svg in Reader(page).all("svg") if svg.get("role") == "img"]
+    assert code["aria-label"] == "QR code with the address of this page"
+    assert "Pay on your phone" not in read(payable_page(a_payment(), SELLER, EN, [CHECKOUT]))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_page_stays_within_its_budget_in_every_language(language: str) -> None:
+    locale = Locale.parse(language, sep="-")
+    payment = a_payment(
+        url="https://a1b2c3d4e5.execute-api.eu-central-1.amazonaws.com/pay/pay_" + "x" * 26
+    )
+    pages = [
+        *every_page(locale=locale),
+        payable_page(payment, SELLER, locale, [CHECKOUT], PlaceForm(Told(), ())),
+    ]
+    for page in pages:
+        assert len(page.html.encode()) < 30_000
+        assert Reader(page).elements[0][1]["lang"] == language_tag(locale)
+
+
 def test_a_receipt_has_the_three_amounts_and_the_invoice() -> None:
     payment = a_paid()
     page = receipt_page(payment, SELLER, an_invoice(payment), "/d?token=a&b=c", EN)
@@ -427,7 +458,7 @@ def test_a_receipt_has_the_three_amounts_and_the_invoice() -> None:
     ):
         assert part in text
     assert '<a class="button" href="/d?token=a&amp;b=c">Download invoice</a>' in page.html
-    assert "http-equiv" not in page.html
+    assert "refresh" not in page.headers
     assert "Refunded" not in text
 
 
@@ -439,7 +470,7 @@ def test_a_receipt_without_its_invoice_looks_again_by_itself() -> None:
     ):
         assert "Your invoice is being prepared" in read(page)
         assert "Download invoice" not in read(page)
-        assert '<meta http-equiv="refresh" content="3">' in page.html
+        assert page.headers["refresh"] == "3"
 
 
 def test_a_receipt_says_what_was_refunded_and_nothing_of_the_buyer() -> None:
@@ -455,7 +486,7 @@ def test_coming_back_is_no_payment() -> None:
     text = read(page)
     assert "Your payment is being confirmed" in text
     assert "received" not in text
-    assert '<meta http-equiv="refresh" content="4; url=/pay/pay_1?a=1&amp;b=2">' in page.html
+    assert page.headers["refresh"] == "4; url=/pay/pay_1?a=1&b=2"
     assert '<button type="submit" class="second">Continue to payment</button>' in page.html
 
 
@@ -464,7 +495,7 @@ def test_a_bank_debit_may_take_days() -> None:
     assert "Your payment is being confirmed" in read(page)
     assert "several working days" in read(page)
     assert "<form" not in page.html
-    assert 'content="15; url=/pay/pay_1"' in page.html
+    assert page.headers["refresh"] == "15; url=/pay/pay_1"
 
 
 def test_canceled_and_expired_are_told_apart() -> None:

@@ -57,7 +57,8 @@ _DECLINES: Final = {
     ),
 }
 
-# How often a page that waits looks again, in seconds; a bank takes days, a card does not.
+# How often a page that waits looks again, in seconds; a bank takes days, a card does not. By a
+# header, since a `meta` of that kind is a barrier to people who read slowly, says axe.
 _REFRESH_INVOICE: Final = 3
 _REFRESH_CONFIRMING: Final = 4
 _REFRESH_PROCESSING: Final = 15
@@ -95,6 +96,8 @@ def payable_page(
     ``checkout_origins`` are those that the POST may redirect to (``https://checkout.stripe.com``):
     browsers apply ``form-action`` to redirects too. Raises ValueError for one that is no origin.
     """
+    from paylink.presentation.qr import qr_path  # noqa: PLC0415 - slow, and no other page needs it
+
     spoken = _spoken(locale)
     return _render(
         400 if form and form.problem else 200,
@@ -108,6 +111,7 @@ def payable_page(
         countries=named_countries(spoken) if form else (),
         other_region=OTHER_REGION,
         longest_tax_id=LONGEST_TAX_ID,
+        qr=qr_path(payment.url) if payment.url else None,
         until=_minute(payment.expires_at, seller, locale),
     )
 
@@ -156,6 +160,7 @@ def confirming_page(
         locale,
         payment=payment,
         seller=seller,
+        again=refresh_url,
         refresh=(_REFRESH_PROCESSING if processing else _REFRESH_CONFIRMING, refresh_url),
         checkout_origins=checkout_origins if can_pay else None,
         can_pay=can_pay,
@@ -242,10 +247,13 @@ def _render(
         payment=payment,
         seller=seller,
         sandbox=payment is not None and payment.mode == "sandbox",
-        refresh=refresh,
         **values,
     )
-    return Page(status, html, _headers(checkout_origins))
+    headers = _headers(checkout_origins)
+    if refresh:
+        seconds, url = refresh
+        headers["refresh"] = f"{seconds}; url={url}" if url else str(seconds)
+    return Page(status, html, headers)
 
 
 def _spoken(locale: Locale) -> Locale:
@@ -276,6 +284,7 @@ def _headers(checkout_origins: Sequence[str] | None) -> dict[str, str]:
         "x-content-type-options": "nosniff",
         "x-robots-tag": "noindex, nofollow, noarchive",
         "cache-control": "no-store",
+        "vary": "accept-language",
         "permissions-policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
         "strict-transport-security": "max-age=31536000",
     }
