@@ -27,6 +27,7 @@ from paylink import cli
 from paylink.adapters.stripe.webhook import EVENT_TYPES
 
 SEED_FILE = STATE / "seed.json"
+_MADE = "2"  # counts up when an older seed lacks something: accounts, since 2, are items
 
 # Stripe accounts of the sandbox are read off the key: sk_test_<account>_<anything>.
 SELLERS: list[dict[str, Any]] = [
@@ -107,8 +108,9 @@ class Seeder:
         return seed
 
     def _made_for(self) -> str:
-        """The address and, if given, the Stripe account: with others, all must be made anew."""
-        given = "\n".join([self._api_url, self._own_key, self._own_secrets])
+        """The address, what is made and, if given, the Stripe account: with others, all must be
+        made anew."""
+        given = "\n".join([_MADE, self._api_url, self._own_key, self._own_secrets])
         return hashlib.sha256(given.encode()).hexdigest()
 
     def _works(self, seed: dict[str, Any]) -> bool:

@@ -30,15 +30,8 @@ def dashboard_refund(world: World, payment_id: str, amount: int | None = None) -
     """Somebody refunds a payment in the provider's dashboard, and we aren't told."""
     intent = world.transaction(payment_id).payment_intent_id
     world.provider.refund(intent or "", amount)
-    undelivered(
-        world,
-        None,
-        type="refund.created",
-        payment_intent_id=intent,
-        deployment_id=None,
-        organization_id=None,
-        about_refunds=True,
-    )
+    event = world.refund_event(intent or "")
+    world.provider.undelivered.append(UndeliveredEvent(world.clock(), event))
 
 
 @pytest.fixture(autouse=True)

@@ -20,10 +20,11 @@ from paylink.domain import events
 from paylink.domain.errors import PaylinkError
 from paylink.domain.ids import derived_id
 from paylink.domain.payment import PAYABLE, TRANSITIONS, Payment, Status, Transaction
+from paylink.domain.provider_event import UndeliveredEvent
 from paylink.ports import Commit
 from paylink.services import sweep_payments
 from tests.unit.fake_charges import Bank
-from tests.unit.world import World, a_request, charge_of, event_of, link_of
+from tests.unit.world import MODE, ORGANIZATION, World, a_request, charge_of, event_of, link_of
 
 PICK = st.integers(0, 10**6)
 BANKS: list[Bank] = ["pays", "declines", "asks", "waits", "unfinished"]
@@ -435,6 +436,7 @@ class Payments(RuleBasedStateMachine):
         world.provider.forget_failures()
         if self.deaf:
             self.look_until_nothing_is_due()
+            self.hear_what_was_not_delivered()
         for payment in list(world.memory.payments.values()):
             if payment.kind == "charge":
                 self.finish_charge(payment)
@@ -458,10 +460,8 @@ class Payments(RuleBasedStateMachine):
             recorded = [t for t in world.memory.transactions.values() if t.status in came]
             settlement = payment.settlement
             if settlement is not None:
-                if any(
-                    r.intent_id == settlement.payment_intent_id
-                    for r in world.provider.refunds.values()
-                ):
+                refunded = {r.intent_id for r in world.provider.refunds.values()}
+                if settlement.payment_intent_id in refunded and not self.deaf:
                     world.hear_refunds(settlement.payment_intent_id)
                 assert world.payment(payment.id).amount_refunded == (
                     world.provider.returned(settlement.payment_intent_id)
@@ -492,6 +492,16 @@ class Payments(RuleBasedStateMachine):
                 return
             self.look_at_what_is_due()
         raise AssertionError(self.due())
+
+    def hear_what_was_not_delivered(self) -> None:
+        world = self.world
+        now = world.clock()
+        world.memory.heard[ORGANIZATION, MODE] = now - timedelta(hours=1)
+        for refund in world.provider.refunds.values():
+            event = world.refund_event(refund.intent_id)
+            world.provider.undelivered.append(UndeliveredEvent(now, event))
+        heard = world.hear_undelivered()
+        assert (heard.accounts, heard.waiting, heard.failed) == (1, 0, 0)
 
     def a_payment(self, pick: int) -> Payment:
         payments = list(self.world.memory.payments.values())

@@ -214,17 +214,18 @@ class World:
 
     def hear_refunds(self, intent_id: str, payment_id: str | None = None) -> str:
         """The provider tells of a refund, which bears our marks only if we made it."""
+        return self.notify(self.refund_event(intent_id, payment_id))
+
+    def refund_event(self, intent_id: str, payment_id: str | None = None) -> ProviderEvent:
         self._heard = getattr(self, "_heard", 0) + 1
-        return self.notify(
-            event_of(
-                payment_id,
-                id=f"evt_refund_{self._heard}",
-                type="refund.created",
-                payment_intent_id=intent_id,
-                deployment_id=DEPLOYMENT if payment_id else None,
-                organization_id=ORGANIZATION if payment_id else None,
-                about_refunds=True,
-            )
+        return event_of(
+            payment_id,
+            id=f"evt_refund_{self._heard}",
+            type="refund.created",
+            payment_intent_id=intent_id,
+            deployment_id=DEPLOYMENT if payment_id else None,
+            organization_id=ORGANIZATION if payment_id else None,
+            about_refunds=True,
         )
 
     def hear_charge(self, payment_id: str | None, intent_id: str, **changes: Any) -> str:
