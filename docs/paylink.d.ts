@@ -649,6 +649,19 @@ export interface Operations {
     };
     response: Success<Payment>;
   };
+  /** Get the QR code of a payment link `GET /payments/{paymentId}/qr` */
+  getPaymentQr: {
+    path: {
+      paymentId: string;
+    };
+    query: {
+      /** Without it, PNG where `accept` asks for `image/png`, else SVG. */
+      format?: "svg" | "png";
+      /** The side in pixels, 300 by default. A PNG is as much smaller as it takes to make every module the same number of pixels. */
+      size?: number;
+    };
+    response: Blob;
+  };
   /** List transactions `GET /transactions` */
   listTransactions: {
     query: {

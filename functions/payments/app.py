@@ -9,10 +9,11 @@ from paylink.http.envelope import Response, json_response, success
 from paylink.http.idempotency import Seed, once
 from paylink.http.json_body import expect_nothing
 from paylink.http.lists import choice, list_request, page_response
+from paylink.http.qr_codes import qr_response
 from paylink.http.request import Request
-from paylink.http.schemas.payments import CANCEL, GET, LIST, STATUSES, present_payment
+from paylink.http.schemas.payments import CANCEL, GET, LIST, QR, STATUSES, present_payment
 from paylink.services.cancel_payment import cancel_payment
-from paylink.services.payments import list_payments, read_payment
+from paylink.services.payments import list_payments, read_link, read_payment
 
 lambda_handler = Api()
 bootstrap.ready(bootstrap.payments, bootstrap.customers, bootstrap.providers)
@@ -22,6 +23,12 @@ bootstrap.ready(bootstrap.payments, bootstrap.customers, bootstrap.providers)
 def get(request: Request, caller: Caller) -> Response:
     found = read_payment(request.parameters["paymentId"], caller.owner, bootstrap.payments())
     return json_response(200, success(present_payment(found)))
+
+
+@lambda_handler.route("GET /payments/{paymentId}/qr", "payment:read", QR)
+def get_payment_qr(request: Request, caller: Caller) -> Response:
+    url = read_link(request.parameters["paymentId"], caller.owner, bootstrap.payments())
+    return qr_response(url, request)
 
 
 @lambda_handler.route("GET /payments", "payment:read", LIST)

@@ -86,8 +86,11 @@ def test_examples_fit_their_schemas(route: str, operation: dict[str, Any]) -> No
     if "requestBody" in operation:
         content = operation["requestBody"]["content"]["application/json"]
         validator(content["schema"]).validate(content["example"])
-    for response in map(resolved, operation["responses"].values()):
-        content = response["content"]["application/json"]
+    for status, response in operation["responses"].items():
+        content = resolved(response)["content"].get("application/json")
+        if content is None:  # a file has neither
+            assert status == "200"
+            continue
         checks = validator(content["schema"])
         examples = [content["example"]] if "example" in content else []
         examples += [named["value"] for named in content.get("examples", {}).values()]

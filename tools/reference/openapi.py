@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from paylink.domain import errors
@@ -214,7 +214,8 @@ def _responses(route: DescribedRoute, schemas: Schemas) -> dict[str, Any]:
         status: {
             "description": "A page of the list, newest first." if doc.listed else doc.summary,
             "headers": _headers("idempotent-replayed" if writing else None),
-            "content": {
+            "content": _files(doc.files)
+            or {
                 "application/json": {
                     "schema": envelope,
                     "example": example(envelope, schemas.named),
@@ -254,6 +255,10 @@ def _failures(route: DescribedRoute) -> Iterable[type[PaylinkError]]:
 
 def _name(kind: type[PaylinkError]) -> str:
     return "InternalError" if kind is PaylinkError else kind.__name__.removesuffix("Error")
+
+
+def _files(media_types: Sequence[str]) -> dict[str, Any]:
+    return {media: {"schema": {"type": "string", "format": "binary"}} for media in media_types}
 
 
 def _failure(status: int, kinds: list[type[PaylinkError]], writing: bool) -> dict[str, Any]:

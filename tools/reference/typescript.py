@@ -48,8 +48,13 @@ def _operation(route: str, operation: dict[str, Any], document: dict[str, Any]) 
     if body:
         lines.append(f"    body: {type_of(body['content']['application/json']['schema'])};")
     success = next(code for code in operation["responses"] if code.startswith("2"))
-    schema = operation["responses"][success]["content"]["application/json"]["schema"]
-    lines += [f"    response: {envelope_type(schema)};", "  };"]
+    content = operation["responses"][success]["content"]
+    answer = (
+        envelope_type(content["application/json"]["schema"])
+        if "application/json" in content
+        else "Blob"
+    )
+    lines += [f"    response: {answer};", "  };"]
     return lines
 
 

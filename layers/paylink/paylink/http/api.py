@@ -96,7 +96,7 @@ class Api:
                 **response.headers,
             },
             "body": response.body,
-            "isBase64Encoded": False,
+            "isBase64Encoded": response.is_base64,
         }
 
     def _failed(self, error: PaylinkError, request: Request | None) -> Response:

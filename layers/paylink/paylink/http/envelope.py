@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,6 +20,12 @@ class Response:
     body: str
     headers: dict[str, str] = field(default_factory=dict)
     content_type: str = "application/json"
+    is_base64: bool = False
+    """The body is base64 of what goes over the wire: the gateway's form of anything but text."""
+
+
+def file_response(content: bytes, content_type: str, headers: dict[str, str]) -> Response:
+    return Response(200, base64.b64encode(content).decode(), headers, content_type, is_base64=True)
 
 
 def success(data: Mapping[str, object]) -> dict[str, Any]:

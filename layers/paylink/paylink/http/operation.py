@@ -18,8 +18,9 @@ class Operation:
     """One route. What follows from its method, permission and path isn't repeated here.
 
     ``request`` is the body's model, ``response`` the TypedDict under ``data`` (of each item, if
-    ``listed``), ``also`` other statuses with the same answer, ``query`` the parameters' types, and
-    ``errors`` those of this very operation.
+    ``listed``), ``also`` other statuses with the same answer, ``query`` the parameters' types,
+    ``errors`` those of this very operation, and ``files`` the media types of an answer that is a
+    file instead of an object.
     """
 
     summary: str
@@ -31,6 +32,7 @@ class Operation:
     listed: bool = False
     query: Mapping[str, Any] = field(default_factory=dict)
     errors: tuple[type[PaylinkError], ...] = ()
+    files: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

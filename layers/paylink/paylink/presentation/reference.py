@@ -90,8 +90,11 @@ def _operation(
     failures: list[tuple[str, str]] = []
     for status, given in operation["responses"].items():
         response = _resolved(document, given)
-        content = response["content"]["application/json"]
-        if status.startswith("2"):
+        content = response["content"].get("application/json")
+        if content is None:
+            media = ", ".join(response["content"])
+            answers.append({"statuses": [status], "answer": {"example": media, "type": "Blob"}})
+        elif status.startswith("2"):
             answer = {
                 "example": _json(content["example"]),
                 "type": _answer_type(content["schema"], schemas),

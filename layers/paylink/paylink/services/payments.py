@@ -17,6 +17,14 @@ def read_payment(payment_id: str, owner: Owner, payments: PaymentRepository) -> 
     return payment
 
 
+def read_link(payment_id: str, owner: Owner, payments: PaymentRepository) -> str:
+    """Where a payment can be paid; PaymentNotFoundError for a charge, which has no such place."""
+    url = read_payment(payment_id, owner, payments).url
+    if url is None:
+        raise PaymentNotFoundError()
+    return url
+
+
 def list_payments(
     request: ListRequest,
     *,

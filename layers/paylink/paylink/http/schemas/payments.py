@@ -36,6 +36,9 @@ _ZONED = re.compile(r".*(Z|[+-]\d{2}:?\d{2})", re.ASCII)
 
 STATUSES: tuple[str, ...] = get_args(Status)
 
+QrFormat = Literal["svg", "png"]
+DEFAULT_QR, SMALLEST_QR, LARGEST_QR = 300, 100, 2000
+
 MetadataKey = Annotated[str, StringConstraints(min_length=1, max_length=40)]
 MetadataValue = Annotated[str, StringConstraints(max_length=500)]
 
@@ -295,6 +298,29 @@ LIST = Operation(
         ],
         "status": Status,
     },
+)
+QR = Operation(
+    summary="Get the QR code of a payment link",
+    description="For print, a till's screen or an e-mail: whoever scans it gets to the link. A "
+    "charge has none.",
+    response=bytes,
+    query={
+        "format": Annotated[
+            QrFormat,
+            Field(description="Without it, PNG where `accept` asks for `image/png`, else SVG."),
+        ],
+        "size": Annotated[
+            int,
+            Field(
+                ge=SMALLEST_QR,
+                le=LARGEST_QR,
+                description=f"The side in pixels, {DEFAULT_QR} by default. A PNG is as much "
+                "smaller as it takes to make every module the same number of pixels.",
+            ),
+        ],
+    },
+    errors=(PaymentNotFoundError,),
+    files=("image/svg+xml", "image/png"),
 )
 CANCEL = Operation(
     summary="Cancel a payment link",
