@@ -104,7 +104,7 @@ def _bring_up(ports: Ports, *, running: bool) -> None:
         start_watcher(ports)
     step(f"API at {ports.api_url}")
     seeded = seed(ports)
-    step("two organizations, their keys and webhook endpoints")
+    step("three organizations, their keys and webhook endpoints")
     payment = first_payment(ports, seeded["apiKey"])
     step("a first payment link")
     stack = {
@@ -129,6 +129,7 @@ def _bring_up(ports: Ports, *, running: bool) -> None:
         "deploymentId": deployment["deploymentId"],
         "paymentId": payment["id"],
         "otherOrganizationId": seeded["otherOrganizationId"],
+        "ownRatesApiKey": seeded["ownRatesApiKey"],
     }
     write_json(STACK_FILE, stack)
     if real_stripe():

@@ -1,4 +1,4 @@
-"""Fills a fresh local stack: two organizations, their Stripe accounts, webhook endpoints and keys.
+"""Fills a fresh local stack: three organizations with Stripe accounts, webhook endpoints and keys.
 
 A process of its own (`python -m local.seed`), because it runs the product's own code: the
 operator's command, on the packages of the layers. Keys are shown only once, so they are kept in
@@ -57,6 +57,21 @@ SELLERS: list[dict[str, Any]] = [
             "--time-zone": "Europe/Dublin",
         },
     },
+    {
+        "name": "Werkstatt Beispiel GmbH",
+        "account": "werkstatt",
+        "modes": ["sandbox"],
+        "details": {
+            "--line1": "Am Hafen 3",
+            "--postal-code": "20457",
+            "--city": "Hamburg",
+            "--country": "DE",
+            "--tax-id": "DE136695976",
+            "--time-zone": "Europe/Berlin",
+            "--tax-mode": "rates",
+            "--tax-rate": ["DE:MwSt.:19", "FR:TVA:20", "CA:GST:5", "CA-ON:HST:13"],
+        },
+    },
 ]
 
 
@@ -92,7 +107,7 @@ class Seeder:
         known = read_json(SEED_FILE)
         if known and known.get("madeFor") == self._made_for() and self._works(known):
             return dict(known)
-        first, second = (self._organization(seller) for seller in SELLERS)
+        first, second, third = (self._organization(seller) for seller in SELLERS)
         seed = {
             "madeFor": self._made_for(),
             "organizationId": first["id"],
@@ -100,9 +115,12 @@ class Seeder:
             "apiKey": first["keys"]["sandbox"],
             "liveApiKey": first["keys"]["live"],
             "otherApiKey": second["keys"]["sandbox"],
+            "ownRatesApiKey": third["keys"]["sandbox"],
             "stripeWebhookUrl": first["endpoints"]["sandbox"]["url"],
             "stripeWebhookSecret": first["endpoints"]["sandbox"]["secret"],
-            "stripeKeys": [*first["stripe"].values(), *second["stripe"].values()],
+            "stripeKeys": [
+                key for made in (first, second, third) for key in made["stripe"].values()
+            ],
         }
         write_json(SEED_FILE, seed)
         return seed
@@ -142,7 +160,12 @@ class Seeder:
             pass
 
     def _organization(self, seller: dict[str, Any]) -> dict[str, Any]:
-        details = [part for pair in seller["details"].items() for part in pair]
+        details = [
+            part
+            for option, value in seller["details"].items()
+            for one in (value if isinstance(value, list) else [value])
+            for part in (option, one)
+        ]
         organization = operator("organizations", "create", "--name", seller["name"], *details)["id"]
         self._name_account(seller)
         keys, stripe, endpoints = {}, {}, {}
