@@ -422,3 +422,31 @@ def assert_nothing_was_made(world: World) -> None:
     assert world.aws.items("PAYMENT#") == []
     assert world.aws.items("IDEMPOTENCY#") == []
     assert world.stripe.session_creations() == []
+
+
+def no_stripe_tax(world: World, status: str = "pending") -> None:
+    world.stripe.control("POST", "accounts/acct_studio", {"tax_settings": {"status": status}})
+
+
+def test_where_stripe_tax_is_not_set_up_the_answer_says_what_to_do(world: World) -> None:
+    no_stripe_tax(world)
+    answer = world.post_payment(key="K")
+    assert answer.refused() == (402, "billing_error", "payment_failed")
+    assert "https://dashboard.stripe.com/settings/tax" in answer.error["message"]
+    assert answer.error["details"] == {"code": "stripe_tax_inactive"}
+    assert world.aws.items("PAYMENT#") == []
+    again = world.post_payment(key="K")
+    assert (again.status, again.json) == (402, answer.json)
+    assert again.headers["idempotent-replayed"] == "true"
+    assert len(world.stripe.session_creations()) == 1
+    no_stripe_tax(world, "active")
+    assert world.post_payment(key="K2").status == 201
+
+
+def test_a_link_that_was_made_before_gets_no_checkout_without_tax(world: World) -> None:
+    payment = world.create()
+    world.pass_time(hours=25)
+    no_stripe_tax(world)
+    assert world.press_continue(payment["id"]).status == 402
+    no_stripe_tax(world, "active")
+    assert world.press_continue(payment["id"]).status == 303

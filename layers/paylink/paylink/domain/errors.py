@@ -244,7 +244,7 @@ class TaxCalculationError(PaymentFailedError):
     default_message = "The tax for this payment could not be calculated."
 
     def __init__(self, message: str | None = None, *, provider_code: str | None = None) -> None:
-        super().__init__(message)
+        super().__init__(message, details={"code": provider_code} if provider_code else None)
         self.provider_code = provider_code
 
 

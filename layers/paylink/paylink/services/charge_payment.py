@@ -28,6 +28,7 @@ from paylink.domain.errors import (
     TaxCalculationError,
     ValidationError,
 )
+from paylink.domain.money import currency_named
 from paylink.domain.organization import Address
 from paylink.domain.payment import ChargeTerms, CheckoutSession, Payment
 from paylink.domain.tax import LOCATION_UNKNOWN
@@ -296,6 +297,14 @@ def _taxed(
             customer, gone.provider_customer_id, customers=ports.customers, now=ports.clock()
         )
         raise NoPaymentMethodError() from gone
+    currency = currency_named(payment.currency)
+    if (payment.amount_subtotal + tax.tax_amount) % currency.step:
+        # The provider's tax has the smallest units, which its own charges refuse.
+        raise TaxCalculationError(
+            f"The total with tax can't be charged in {currency.code.upper()}: it must be a "
+            f"multiple of {currency.step} minor units.",
+            provider_code="total_not_chargeable",
+        )
     buyer = replace(terms.buyer, address=tax.address, tax_ids=tax.tax_ids or customer.tax_ids)
     return replace(
         payment,

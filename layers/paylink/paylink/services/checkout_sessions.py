@@ -13,6 +13,7 @@ from paylink.domain.errors import (
     ProviderCustomerGoneError,
     ProviderRejectedError,
     ProviderUnavailableError,
+    TaxCalculationError,
 )
 from paylink.domain.payment import CheckoutSession, Payment
 from paylink.ports import Commit, CustomerRepository, PaymentProvider, PaymentRepository
@@ -32,7 +33,8 @@ def obtain_session(
     Commits on the way what must be on record before the provider is asked. A failure that the
     provider would replay for ever ends this generation, so that the next try asks under a new key;
     so does a customer whom the provider doesn't know any more, and then another one is made.
-    Raises VersionConflictError, ProviderUnavailableError, ProviderRejectedError.
+    Raises VersionConflictError, ProviderUnavailableError, ProviderRejectedError and, where the
+    seller's tax isn't set up at the provider, TaxCalculationError.
     """
     session = payment.current_session
     if session is not None and not session.ended:
@@ -91,7 +93,8 @@ def _with_created(
 ) -> Payment:
     try:
         return payment.with_session(provider.create_session(session))
-    except ProviderUnavailableError as error:
-        if error.outcome_stored:
+    except (ProviderUnavailableError, TaxCalculationError) as error:
+        # What the seller has to set up for tax can be there at the next try.
+        if isinstance(error, TaxCalculationError) or error.outcome_stored:
             payments.commit(Commit(payment.with_session(replace(session, ended=True))))
         raise

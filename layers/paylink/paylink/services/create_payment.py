@@ -14,8 +14,10 @@ from datetime import datetime, timedelta
 from paylink.domain.errors import (
     CustomerNotFoundError,
     IdempotencyInProgressError,
+    PaylinkError,
     ProviderRejectedError,
     ProviderUnavailableError,
+    TaxCalculationError,
     ValidationError,
 )
 from paylink.domain.payment import Payment, announce
@@ -26,6 +28,7 @@ from paylink.ports import (
     VersionConflictError,
 )
 from paylink.services.checkout_sessions import obtain_session
+from paylink.services.estimate_tax import estimating
 from paylink.services.idempotency import IdempotentRequest
 from paylink.services.payment_requests import (
     Answer,
@@ -62,7 +65,8 @@ def create_payment(
     """Creates a link, or answers as before if this request was answered before.
 
     Raises ValidationError, CustomerNotFoundError, the idempotency conflicts, ProviderRejectedError
-    (nothing is kept then) and ProviderUnavailableError (retry with the same key).
+    and TaxCalculationError (no payment is kept then), and ProviderUnavailableError (retry with the
+    same key).
     """
     now = ports.clock()
     record = request.record(requester.organization.id, requester.mode, now) if request else None
@@ -134,22 +138,13 @@ def _finish(payment: Payment, record: IdempotencyRecord | None, ports: PaymentPo
     try:
         # A retry may come after the buyer, or after the end.
         if payment.payable(ports.clock()) and not payment.awaits_place:
-            payment = obtain_session(
-                payment,
-                payments=ports.payments,
-                customers=ports.customers,
-                provider=ports.providers.account(payment.organization_id, payment.mode),
-                now=ports.clock(),
-            )
+            payment = _with_session(payment, ports)
         change = announce(payment, ports.clock(), "create")
         answer = ports.payment(change.after)
         answered = replace(record, response=stored(answer)) if record else None
         ports.payments.commit(Commit(change.after, change.events, answered=answered))
-    except ProviderRejectedError:
-        refused = ports.payments.get(payment.id)
-        if refused is not None and not any(session.id for session in refused.sessions):
-            with suppress(VersionConflictError):  # somebody else is dealing with it
-                ports.payments.remove(refused, record)
+    except (ProviderRejectedError, TaxCalculationError) as error:
+        _take_back(payment, record, error, ports)
         raise
     except ProviderUnavailableError:
         if record is not None:
@@ -159,3 +154,30 @@ def _finish(payment: Payment, record: IdempotencyRecord | None, ports: PaymentPo
         # Somebody else is finishing this payment; the retry gets what they made of it.
         raise IdempotencyInProgressError() from None
     return answer
+
+
+def _with_session(payment: Payment, ports: PaymentPorts) -> Payment:
+    with estimating(payment, customers=ports.customers, providers=ports.providers) as estimate:
+        payment = obtain_session(
+            payment,
+            payments=ports.payments,
+            customers=ports.customers,
+            provider=ports.providers.account(payment.organization_id, payment.mode),
+            now=ports.clock(),
+        )
+        return estimate.put_on(payment)
+
+
+def _take_back(
+    payment: Payment, record: IdempotencyRecord | None, error: PaylinkError, ports: PaymentPorts
+) -> None:
+    """Nothing was made at the provider, so nothing is kept but an answer that is to be repeated."""
+    refused = ports.payments.get(payment.id)
+    if refused is None or any(session.id for session in refused.sessions):
+        return
+    with suppress(VersionConflictError, KeyInUseError):  # somebody else is dealing with it
+        ports.payments.remove(refused, record)
+        if record is not None and error.status == TaxCalculationError.status:
+            response = stored(ports.failure(error))
+            answered = replace(record, payment_id=None, response=response)
+            ports.idempotency.claim(answered, ports.clock())

@@ -44,8 +44,8 @@ def open_checkout(
     Where the tax depends on what the buyer has to say (``told``), and that is missing or can't be,
     it is the page that asks for it.
 
-    Raises PaymentNotFoundError, ProviderUnavailableError, ProviderRejectedError and, when others
-    kept changing the payment, StateConflictError.
+    Raises PaymentNotFoundError, ProviderUnavailableError, ProviderRejectedError,
+    TaxCalculationError and, when others kept changing the payment, StateConflictError.
     """
     for attempt in range(_ATTEMPTS):
         payment = payments.get(payment_id)

@@ -17,7 +17,7 @@ from paylink.adapters.stripe.customers import (
     tax_id_of,
     update_parameters,
 )
-from paylink.adapters.stripe.failures import translated_failures
+from paylink.adapters.stripe.failures import is_tax_inactive, tax_refusal, translated_failures
 from paylink.adapters.stripe.http_client import PooledClient
 from paylink.adapters.stripe.refunds import refund_parameters, refund_state
 from paylink.adapters.stripe.webhook import EVENT_TYPES, translate_event
@@ -29,7 +29,6 @@ from paylink.domain.errors import (
     ProviderRejectedError,
     ProviderSessionGoneError,
     ProviderUnavailableError,
-    TaxCalculationError,
 )
 from paylink.domain.payment import (
     CheckoutSession,
@@ -109,6 +108,8 @@ class StripeAccount:
         except ProviderRejectedError as error:
             if (error.provider_code, error.param) == (_GONE, "customerId"):
                 raise ProviderCustomerGoneError(session.request["customer"]) from error
+            if is_tax_inactive(error):
+                raise tax_refusal(error) from error
             raise
         return CheckoutSession(
             generation=session.generation,
@@ -146,11 +147,13 @@ class StripeAccount:
 
     def calculate_tax(self, payment: Payment, customer: Customer) -> TaxCalculation:
         parameters = charges.calculation_parameters(payment)
-        buyers: list[dict[str, Any]] = [{"customer": customer.provider_customer_id}]
+        known = customer.provider_customer_id
+        buyers: list[dict[str, Any]] = [{"customer": known}] if known else []
         details = charges.customer_details(customer)
         if details is not None:
             # Stripe's own customer may lack the address that we know.
             buyers.append({"customer_details": details})
+        refused = ProviderRejectedError("", provider_code=LOCATION_UNKNOWN)
         for buyer in buyers:
             try:
                 with translated_failures("tax.calculations.create"):
@@ -166,7 +169,7 @@ class StripeAccount:
             raise ProviderCustomerGoneError(customer.provider_customer_id or "") from refused
         if refused.provider_code in charges.AMOUNT_CODES:
             raise refused
-        raise TaxCalculationError(provider_code=refused.provider_code) from refused
+        raise tax_refusal(refused) from refused
 
     def prepare_charge(self, payment: Payment, now: datetime) -> CheckoutSession:
         generation = len(payment.sessions) + 1

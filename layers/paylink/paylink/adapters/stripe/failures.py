@@ -8,10 +8,20 @@ from contextlib import contextmanager
 
 import stripe
 
-from paylink.domain.errors import ProviderRejectedError, ProviderUnavailableError
+from paylink.domain.errors import (
+    ProviderRejectedError,
+    ProviderUnavailableError,
+    TaxCalculationError,
+)
 
 logger = logging.getLogger(__name__)
 
+TAX_INACTIVE = "stripe_tax_inactive"
+_SET_UP_TAX = (
+    "Stripe Tax is not set up on the seller's Stripe account. Add the head office's address and "
+    "the registrations at https://dashboard.stripe.com/settings/tax, or set another tax mode for "
+    "this organization: its own rates, or none."
+)
 _FIELD_OF_PARAMETER = {
     "line_items[0][price_data][unit_amount]": "amount",
     "line_items[0][price_data][currency]": "currency",
@@ -52,6 +62,18 @@ def translated_failures(operation: str) -> Iterator[None]:
         # A key that stands for other parameters will never answer these.
         mismatch = isinstance(error, stripe.IdempotencyError) and status == 400
         raise ProviderUnavailableError(outcome_stored=status >= 500 or mismatch) from error
+
+
+def is_tax_inactive(error: ProviderRejectedError) -> bool:
+    """Whether Stripe Tax isn't set up on the account. Not every answer about it has the code."""
+    return error.provider_code == TAX_INACTIVE or "head office address" in error.message
+
+
+def tax_refusal(error: ProviderRejectedError) -> TaxCalculationError:
+    """Why there is no tax, and what the seller has to do where they have to."""
+    if is_tax_inactive(error):
+        return TaxCalculationError(_SET_UP_TAX, provider_code=TAX_INACTIVE)
+    return TaxCalculationError(provider_code=error.provider_code)
 
 
 def _log(operation: str, error: stripe.StripeError, level: int) -> None:
