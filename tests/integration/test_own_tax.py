@@ -152,6 +152,32 @@ def test_a_french_consumer_pays_french_tax_and_all_show_the_same(world: World) -
         assert fact in receipt.text
 
 
+def test_a_buyer_comes_back_from_the_checkout_to_correct_it(world: World) -> None:
+    payment = world.create()
+    first = say(world, payment, country="FR", tax_id="").headers["location"]
+    (session,) = world.stripe.sessions(world.seller.stripe_key)
+    assert session["cancel_url"] == f"{payment['url']}?correct="
+    page = world.open_link(payment["id"], {"correct": ""})
+    assert page.status == 200
+    assert '<option value="FR" selected>' in page.text
+    assert world.open_link(payment["id"]).headers["location"] == first
+    second = say(world, payment, country="DE", tax_id="").headers["location"]
+    assert second != first
+    assert world.checkout_url(payment["id"]) == second
+    statuses = {s["status"] for s in world.stripe.sessions(world.seller.stripe_key)}
+    assert statuses == {"open", "expired"}
+    assert numbers(paid(world, payment)) == (4900, 931, 5831, "final")
+
+
+def test_only_who_was_asked_can_correct(world: World) -> None:
+    address = {"country": "FR", "line1": "1 rue", "city": "Paris", "postalCode": "75001"}
+    made = create_customer(world, {**CUSTOMER, "address": address}).data
+    payment = world.create({"customerId": made["id"]})
+    assert world.open_link(payment["id"], {"correct": ""}).status == 303
+    assert say(world, payment, country="US").status == 303
+    assert numbers(world.payment(payment["id"])) == (4900, 980, 5880, "final")
+
+
 def test_a_customer_on_record_gets_a_checkout_at_once(world: World) -> None:
     address = {"country": "FR", "line1": "1 rue", "city": "Paris", "postalCode": "75001"}
     made = create_customer(world, {**CUSTOMER, "address": address, "taxDocument": FRENCH}).data

@@ -84,6 +84,23 @@ def test_a_french_buyer_says_so_and_sees_the_same_numbers_everywhere(
     assert ("Reverse charge" in text) == (tax == 0)
 
 
+def test_a_buyer_goes_back_and_corrects_the_country(seller: Stack, page: Page) -> None:
+    payment = seller.create()
+    page.goto(payment["url"])
+    page.get_by_label("Country").select_option("DE")
+    page.get_by_role("button", name="Continue to payment").click()
+    page.get_by_label("Card number").wait_for()
+    assert "€58.31" in shown_on(page)
+    page.get_by_role("link", name="Back").click()
+    country = page.get_by_label("Country")
+    expect(country).to_have_value("DE")
+    country.select_option("FR")
+    page.get_by_role("button", name="Continue to payment").click()
+    assert "€58.80" in pay_at_checkout(page)
+    paid = seller.await_payment(payment["id"], status="succeeded", invoiceId=...)
+    assert (paid["taxAmount"], paid["amountTotal"]) == (980, 5880)
+
+
 def test_mistakes_are_shown_beside_their_fields_without_scripts(
     seller: Stack, plain_page: Page
 ) -> None:

@@ -14,6 +14,7 @@ from paylink.domain.errors import (
     PaymentNotFoundError,
     ProviderUnavailableError,
     StateConflictError,
+    TaxCalculationError,
 )
 from paylink.domain.organization import Mode
 from paylink.ports import Commit
@@ -167,6 +168,20 @@ def test_a_session_that_never_was_made_stands_in_nobodys_way(world: World, fault
     world.provider.fail("create_session", fault)
     assert world.cancel(payment_id).status == "canceled"
     assert world.provider.live(payment_id) == []
+
+
+def test_a_session_that_the_sellers_tax_prevented_stands_in_nobodys_way(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    payment_id = world.new_payment()
+    forget_id(world, payment_id)
+    world.provider.checkouts.clear()
+
+    def refuse(_session: object) -> None:
+        raise TaxCalculationError(provider_code="stripe_tax_inactive")
+
+    monkeypatch.setattr(world.provider, "create_session", refuse)
+    assert world.cancel(payment_id).status == "canceled"
 
 
 def test_while_it_cannot_be_asked_for_a_lost_session_keeps_the_link(world: World) -> None:

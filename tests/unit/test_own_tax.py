@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 
 from paylink.domain.customer import Buyer, Customer
 from paylink.domain.erasure import erased_payment
-from paylink.domain.errors import ValidationError
+from paylink.domain.errors import ProviderUnavailableError, ValidationError
 from paylink.domain.organization import Address, TaxRate, TaxSettings
 from paylink.domain.payment import (
     CheckoutMismatchError,
@@ -204,10 +205,68 @@ def test_the_next_checkout_can_have_other_tax_and_the_page_knows_the_last(world:
     assert numbers_of(world.payment(made["id"])) == (1000, 190, 1190, "final")
 
 
-def test_while_a_checkout_lives_its_tax_stays(world: World) -> None:
+def test_a_live_checkout_is_reused_by_who_says_nothing_else(world: World) -> None:
     made = create(world)
     first = world.open_with(made["id"], Told("FR"))
-    assert world.open_with(made["id"], Told("US")) == first
+    assert world.open_with(made["id"], None) == first
+    assert world.open_with(made["id"], Told("FR")) == first
+    assert len(world.provider.checkouts) == 1
+
+
+def test_who_corrects_what_they_said_gets_another_checkout(world: World) -> None:
+    made = create(world)
+    first = world.open_with(made["id"], Told("FR"))
+    view = world.view(made["id"])
+    assert view.kind == "checkout"
+    assert view.form is not None
+    assert view.form.told == Told("FR")
+    assert asked(world, made["id"], Told("FR", tax_id="FR1")).form is not None
+    assert world.open(made["id"]) == first
+    second = world.open_with(made["id"], Told("FR", tax_id=FRENCH))
+    assert second != first
+    assert len(world.provider.live(made["id"])) == 1
+    assert world.payment(made["id"]).amount_total == 1000
+    world.provider.pay(world.session(made["id"]))
+    world.hear(made["id"])
+    assert reasons(world.payment(made["id"])) == ["reverse_charge"]
+
+
+def test_money_that_came_is_not_taken_back_by_a_correction(world: World) -> None:
+    made = create(world)
+    world.open_with(made["id"], Told("FR"))
+    world.provider.pay(world.session(made["id"]))
+    assert world.open_with(made["id"], Told("US")) == world.payment(made["id"]).url
+    assert numbers_of(world.payment(made["id"])) == (1000, 200, 1200, "final")
+    assert world.payment(made["id"]).status == "succeeded"
+
+
+def test_a_payment_in_the_very_moment_of_a_correction_counts(world: World) -> None:
+    made = create(world)
+    world.open_with(made["id"], Told("FR"))
+    session = world.session(made["id"])
+    world.provider.interrupt("fetch_checkout", lambda: world.provider.pay(session))
+    assert world.open_with(made["id"], Told("US")) == world.payment(made["id"]).url
+    assert world.payment(made["id"]).status == "succeeded"
+    assert len(world.provider.checkouts) == 1
+
+
+def test_two_corrections_at_once_end_in_one_checkout(world: World) -> None:
+    made = create(world)
+    world.open_with(made["id"], Told("FR"))
+    with ThreadPoolExecutor(4) as pool:
+        urls = list(pool.map(lambda _: world.open_with(made["id"], Told("DE")), range(4)))
+    assert len(set(map(str, urls))) == 1
+    assert len(world.provider.live(made["id"])) == 1
+    assert world.payment(made["id"]).amount_total == 1190
+
+
+def test_an_unreachable_provider_leaves_the_checkout_there_is(world: World) -> None:
+    made = create(world)
+    first = world.open_with(made["id"], Told("FR"))
+    world.provider.fail("expire_session", "unavailable")
+    with pytest.raises(ProviderUnavailableError):
+        world.open_with(made["id"], Told("DE"))
+    assert world.open(made["id"]) == first
     assert world.payment(made["id"]).amount_total == 1200
 
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paylink.adapters.stripe.checkout import checkout_state, session_parameters
-from paylink.adapters.stripe.failures import translated_failures
+from paylink.adapters.stripe.failures import is_tax_inactive, tax_refusal, translated_failures
 from paylink.domain.errors import ProviderRejectedError, ProviderUnavailableError
 from paylink.domain.organization import Address
 from paylink.domain.payment import CheckoutState, LineItem, observe
@@ -522,6 +522,26 @@ def test_tax_that_was_settled_beforehand_is_a_line_of_its_own() -> None:
     assert all("tax_behavior" not in item["price_data"] for item in sent["line_items"])
     assert sent["automatic_tax"] == {"enabled": False}
     assert sent["tax_id_collection"] == {"enabled": False}
+    assert "cancel_url" not in sent
+    told = replace(tax, asked=True)
+    sent = session_parameters(a_payment().with_tax(told), None, "deployment_1", START)
+    assert sent["cancel_url"] == f"{a_payment().url}?correct="
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "inactive"),
+    [
+        ("stripe_tax_inactive", "", True),
+        (None, "You must have a valid head office address to enable automatic tax.", True),
+        ("amount_too_small", "Too small.", False),
+    ],
+)
+def test_an_account_without_stripe_tax_is_known_by_code_or_words(
+    code: str | None, message: str, inactive: bool
+) -> None:
+    refused = ProviderRejectedError(message, provider_code=code)
+    assert is_tax_inactive(refused) is inactive
+    assert ("dashboard.stripe.com" in tax_refusal(refused).message) is inactive
 
 
 def test_where_no_tax_is_collected_stripe_adds_none_but_asks_for_numbers() -> None:

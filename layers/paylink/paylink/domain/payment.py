@@ -28,6 +28,9 @@ RefundStatus = Literal["pending", "requires_action", "succeeded", "failed", "can
 Outcome = Literal["unpaid", "requires_action", "processing", "failed", "paid"]
 """How the money of one checkout stands; ``unpaid`` is: nothing was tried, or nothing came of it."""
 
+CORRECTING: Final = "correct"
+"""In a link's query: the buyer comes back from the checkout to say something else."""
+
 _LONGEST_HISTORY: Final = 100
 
 UNFINISHED_FOR: Final = timedelta(hours=25)

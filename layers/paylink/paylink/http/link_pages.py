@@ -7,6 +7,7 @@ from urllib.parse import parse_qs
 from paylink import bootstrap
 from paylink.domain.download_link import link_to
 from paylink.domain.errors import PaylinkError
+from paylink.domain.payment import CORRECTING
 from paylink.domain.tax import LONGEST_TAX_ID
 from paylink.http.envelope import Response
 from paylink.http.request import Request
@@ -27,10 +28,10 @@ def link_response(view: LinkView | str, request: Request) -> Response:
     payment, seller = view.payment, view.seller
     origins = bootstrap.settings().checkout_origins
     match view.kind:
-        case "checkout":
+        case "checkout" if view.form is None or CORRECTING not in request.query:
             session = payment.current_session
             return redirect(session.url if session and session.url else payment.url or "")
-        case "payable":
+        case "checkout" | "payable":
             page = pages.payable_page(payment, seller, locale, origins, view.form)
         case "confirming":
             returned = request.query.get("session_id")

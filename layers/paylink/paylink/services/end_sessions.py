@@ -12,6 +12,7 @@ from paylink.domain.errors import (
     ProviderRejectedError,
     ProviderSessionGoneError,
     ProviderUnavailableError,
+    TaxCalculationError,
 )
 from paylink.domain.payment import PAYABLE, CheckoutSession, Payment
 from paylink.ports import Clock, Commit, PaymentProvider, PaymentRepository
@@ -72,7 +73,7 @@ def _asked_again(
         return replace(session, ended=True)
     try:
         return provider.create_session(session)
-    except ProviderRejectedError:
+    except (ProviderRejectedError, TaxCalculationError):
         return replace(session, ended=True)
     except ProviderUnavailableError as error:
         if not error.outcome_stored:

@@ -12,16 +12,20 @@ from paylink.domain.errors import (
     StateConflictError,
 )
 from paylink.domain.payment import CheckoutSession, Payment, announce
+from paylink.domain.tax import Place
 from paylink.ports import (
     Clock,
     Commit,
     CustomerRepository,
     OrganizationRepository,
+    PaymentProvider,
     PaymentRepository,
     Providers,
+    SessionNotOpenError,
     VersionConflictError,
 )
 from paylink.services.checkout_sessions import obtain_session
+from paylink.services.end_sessions import end_sessions
 from paylink.services.own_tax import Told, with_known_tax, with_told_tax
 from paylink.services.settle_payment import back_off, settle_payment
 from paylink.services.view_link import LinkView
@@ -42,7 +46,8 @@ def open_checkout(
     """Where the buyer goes on: a live checkout if the link can still be paid, else the link itself.
 
     Where the tax depends on what the buyer has to say (``told``), and that is missing or can't be,
-    it is the page that asks for it.
+    it is the page that asks for it. Whoever says that they are elsewhere than they said before gets
+    another checkout in place of the one that lives.
 
     Raises PaymentNotFoundError, ProviderUnavailableError, ProviderRejectedError,
     TaxCalculationError and, when others kept changing the payment, StateConflictError.
@@ -53,9 +58,24 @@ def open_checkout(
             raise PaymentNotFoundError()
         now = clock()
         session = payment.current_session
-        if not payment.payable(now) or (session and session.open_at(now)):
+        live = session is not None and session.open_at(now)
+        if not payment.payable(now) or (live and (told is None or not payment.asks_place)):
             return _destination(payment, now)
         provider = providers.account(payment.organization_id, payment.mode)
+        if live:
+            taxed = _taxed(payment, told, customers, organizations)
+            if isinstance(taxed, LinkView):
+                return taxed
+            if _place(taxed) == _place(payment):
+                return _destination(payment, now)
+            try:
+                payment = _withdrawn(payment, payments, provider, clock)
+            except (SessionNotOpenError, VersionConflictError):
+                back_off(attempt)
+                continue
+            if not payment.payable(now):
+                return _destination(payment, now)
+            session = payment.current_session
         if session and session.id and not session.ended:
             # Past its time by our clock, yet it may have been paid in the last moment.
             try:
@@ -88,6 +108,20 @@ def open_checkout(
         except VersionConflictError:
             back_off(attempt)
     raise StateConflictError()
+
+
+def _place(payment: Payment) -> Place | None:
+    return payment.tax.place if payment.tax else None
+
+
+def _withdrawn(
+    payment: Payment, payments: PaymentRepository, provider: PaymentProvider, clock: Clock
+) -> Payment:
+    """The payment without a checkout, because the buyer took back where they said they are."""
+    payment = end_sessions(
+        payment, cause="pay_page", payments=payments, provider=provider, clock=clock
+    )
+    return replace(payment, sessions=tuple(replace(s, ended=True) for s in payment.sessions))
 
 
 def _unfinished(session: CheckoutSession, now: datetime) -> bool:

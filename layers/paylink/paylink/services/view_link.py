@@ -36,7 +36,7 @@ class LinkView:
     invoice: Invoice | None = None
     download_token: str | None = None
     form: PlaceForm | None = None
-    """``payable``: what the buyer has to say before there can be a checkout."""
+    """What the buyer has to say before there can be a checkout, or may correct while there is."""
 
 
 def view_link(
@@ -75,7 +75,6 @@ def view_link(
     if not can_pay:
         return LinkView("ended", payment, seller, can_pay)
     session = payment.current_session
-    if session is not None and session.open_at(now):
-        return LinkView("checkout", payment, seller, can_pay)
+    live = session is not None and session.open_at(now)
     form = place_form(payment, seller) if payment.asks_place else None
-    return LinkView("payable", payment, seller, can_pay, form=form)
+    return LinkView("checkout" if live else "payable", payment, seller, can_pay, form=form)

@@ -14,6 +14,7 @@ import stripe
 from paylink.domain.customer import Buyer, Customer, PaymentMethod
 from paylink.domain.organization import Address
 from paylink.domain.payment import (
+    CORRECTING,
     Attempt,
     CheckoutState,
     Outcome,
@@ -62,6 +63,8 @@ def session_parameters(
         "success_url": payment.success_url or back_here,
         "expires_at": int(_session_end(payment, now).timestamp()),
     }
+    if payment.tax is not None and payment.tax.asked:
+        parameters["cancel_url"] = f"{payment.url}?{CORRECTING}="
     if customer is not None and customer.provider_customer_id is not None:
         parameters["customer"] = customer.provider_customer_id
         parameters["customer_update"] = {"address": "auto", "name": "auto"}
