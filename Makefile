@@ -72,6 +72,10 @@ test: install ## All tests
 race: install ## 200 rounds of every race, with a table of their outcomes (ROUNDS=200)
 	@PAYLINK_RACE_ROUNDS=$(or $(ROUNDS),200) .venv/bin/python -m pytest tests/local/test_race_rounds.py
 
+.PHONY: crash
+crash: install ## Every fault at every step of every flow, with a table of what was answered
+	@PAYLINK_CRASHES=all .venv/bin/python -m pytest tests/local/test_crashes.py
+
 # Functions find nothing in it but what runs them.
 .venv-bench/.installed: benchmarks/requirements.txt | _python
 	@echo "Installing benchmarks/requirements.txt into .venv-bench"

@@ -62,15 +62,20 @@ def layer_pointer(name: str, source: Path) -> bytes:
     """A layer that leads to its source and its installed packages.
 
     Python runs the lines of a .pth file that begin with `import`. This one also takes the
-    emulator's own packages off the path: on AWS a function has nothing but its layers.
+    emulator's own packages off the path: on AWS a function has nothing but its layers. And it lets
+    faults into the process.
     """
     packages = layer_packages(source)
     folders = [str(source), *([str(packages)] if packages else [])]
     line = (
         "import sys; sys.path[:] = [p for p in sys.path if '.venv-emulator' not in p]; "
-        f"sys.path[1:1] = {folders!r}\n"
+        f"sys.path[1:1] = {folders!r}; import paylink_function_process\n"
     )
-    return zipped({f"python/lib/{RUNTIME}/site-packages/{name}.pth": line.encode()})
+    files = {
+        f"{name}.pth": line.encode(),
+        "paylink_function_process.py": (ROOT / "local" / "function_process.py").read_bytes(),
+    }
+    return zipped({f"python/lib/{RUNTIME}/site-packages/{file}": files[file] for file in files})
 
 
 def deploy(ports: Ports, *, stripe_api_base: str) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Starts the AWS emulator, MiniStack, with five behaviours that the stack needs and it lacks.
+"""Starts the AWS emulator, MiniStack, with six behaviours that the stack needs and it lacks.
 
 Run by the emulator's own environment, whose version is pinned: this reaches into it.
 
@@ -18,6 +18,7 @@ as it will be on AWS; requests count as encrypted (`aws:SecureTransport`).
 
 It starts a function's process with the first call. Seven of them in a row take seconds from a first
 payment; so one process of each is started beforehand, and again when its code has changed.
+And it is where a function's writes meet the trouble that tests make (`local.faults`).
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ from typing import Any
 from ministack import app
 from ministack.core import lambda_runtime
 from ministack.services import lambda_svc, sqs
+
+from local.faults import Faults
 
 _execute = lambda_svc._execute_function
 _load_persisted_state = lambda_svc.load_persisted_state
@@ -96,5 +99,6 @@ if __name__ == "__main__":
     lambda_svc.load_persisted_state = load_without_stream_positions
     sqs.load_persisted_state = load_queues_at_this_port
     app.pin_request_origin = pin_as_encrypted
+    app.app = Faults(app.app)
     threading.Thread(target=keep_processes_ready, daemon=True).start()
     app.main()

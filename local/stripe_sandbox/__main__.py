@@ -9,6 +9,8 @@ from pathlib import Path
 
 import uvicorn
 
+from local.faults import Faults
+
 from .app import Config, create_app
 
 
@@ -48,7 +50,7 @@ def main() -> int:
     )
     print(f"Stripe sandbox on http://{given.host}:{given.port}", flush=True)
     uvicorn.run(
-        app,
+        Faults(app),
         host=given.host,
         port=given.port,
         log_level="info" if given.access_log else "warning",

@@ -50,7 +50,19 @@ def check_books(stack: Stack, ids: Collection[str], seconds: float = 60) -> dict
         invoices = stack.items("INVOICE#")
         return paid <= {i["payment_id"] for i in invoices if i.get("document_key")}
 
+    def returned() -> bool:
+        """Money that came twice is on its way back."""
+        ours = [p for p in stack.items("PAYMENT#") if p["id"] in ids]
+        return all(
+            {one["transaction_id"] for one in p.get("surplus", [])}
+            <= {r["transaction_id"] for r in p.get("refunds", []) if r.get("provider_id")}
+            for p in ours
+        )
+
     wait_for(invoiced, "an invoice of every paid payment", seconds)
+    wait_for(returned, "the return of all that came twice", seconds)
+    await_quiet(stack, seconds)
+    refunds = sandbox_objects(stack, "refunds")
     everything = stack.items("")
     payments = {p["id"]: p for p in everything if p["sk"] == "PAYMENT" and p["id"] in ids}
     assert payments.keys() == set(ids)
@@ -58,6 +70,7 @@ def check_books(stack: Stack, ids: Collection[str], seconds: float = 60) -> dict
     invoices = _by_payment_id(everything, "INVOICE")
     for id_, payment in payments.items():
         _check_payment(payment, intents[id_], sessions[id_], transactions[id_], invoices[id_])
+        _check_refunds(payment, intents[id_], refunds, transactions[id_])
     _check_numbers(everything)
     return payments
 
@@ -86,7 +99,7 @@ def _check_payment(
 
     # Money that the sandbox took is ours, attempt by attempt, and there is no other.
     took = {i["latest_charge"]: i["amount_received"] for i in intents if i["amount_received"]}
-    ours = [t for t in transactions if t["status"] == "succeeded"]
+    ours = [t for t in transactions if t["status"] in {"succeeded", "refunded", "disputed"}]
     assert {t["charge_id"]: _total(t) for t in ours} == took, told
     assert len(ours) == len(took), told
     assert (status == "succeeded") == bool(took), told
@@ -106,6 +119,27 @@ def _check_payment(
         assert "open" not in {s["status"] for s in sessions}, told
     if payment.get("kind") == "charge":
         assert {i["status"] for i in intents} <= {"succeeded", "canceled"}, told
+
+
+def _check_refunds(
+    payment: Found, intents: list[Found], refunds: list[Found], transactions: list[Found]
+) -> None:
+    """What the sandbox sent back is what we know of, once, and never more than came."""
+    mine = {i["id"] for i in intents}
+    made = {r["id"]: r["amount"] for r in refunds if r["payment_intent"] in mine}
+    known = [r for r in payment.get("refunds", []) if r.get("provider_id")]
+    told = {"payment": payment, "refunds": made, "transactions": transactions}
+    assert {r["provider_id"]: int(r["amount"]) for r in known} == made, told
+    assert len(known) == len(made), told
+    for transaction in transactions:
+        back = sum(int(r["amount"]) for r in known if r["transaction_id"] == transaction["id"])
+        assert back <= _total(transaction), told
+        if transaction["status"] != "disputed":
+            assert (transaction["status"] == "refunded") == (0 < back == _total(transaction)), told
+    surplus = {one["transaction_id"] for one in payment.get("surplus", [])}
+    assert {t["id"] for t in transactions if t.get("surplus")} == surplus, told
+    counted = sum(int(r["amount"]) for r in known if r["transaction_id"] not in surplus)
+    assert int(payment.get("amount_refunded", 0)) == counted, told
 
 
 def _check_numbers(everything: list[Found]) -> None:

@@ -9,13 +9,17 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
+from tests.local.acting import Api
 from tests.local.stack import ROOT, Stack, make, ports_environment
+
+Outcomes = Counter[str]
 
 
 @pytest.fixture(scope="session")
@@ -43,6 +47,29 @@ def _untroubled_sandbox(request: pytest.FixtureRequest) -> Iterator[None]:
     yield
     if "stack" in request.fixturenames:
         request.getfixturevalue("stack").control("POST", "clear", {})
+
+
+@pytest.fixture(scope="module")
+def table(request: pytest.FixtureRequest) -> Iterator[dict[str, Outcomes]]:
+    """How often which outcome was seen; printed when a module's tests are over."""
+    seen: dict[str, Outcomes] = {}
+    yield seen
+    with request.config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
+        for test, outcomes in seen.items():
+            print(f"\n{test}")
+            for outcome, count in outcomes.most_common():
+                print(f"  {count:5d}  {outcome}")
+
+
+@pytest.fixture
+def outcomes(request: pytest.FixtureRequest, table: dict[str, Outcomes]) -> Outcomes:
+    name = request.node.name.removeprefix("test_").replace("_", " ")
+    return table.setdefault(name, Counter())
+
+
+@pytest.fixture
+def api(stack: Stack) -> Api:
+    return Api(stack)
 
 
 @pytest.fixture

@@ -220,15 +220,23 @@ class Stack:
             aws_secret_access_key="test",
         )
 
-    def items(self, prefix: str) -> list[dict[str, Any]]:
-        """All items whose key begins so. Only a test may scan."""
-        table = boto3.resource(
+    def stored(self, pk: str, sk: str) -> dict[str, Any]:
+        """One item of the table."""
+        found: dict[str, Any] = self._table().get_item(Key={"pk": pk, "sk": sk})["Item"]
+        return found
+
+    def _table(self) -> Any:
+        return boto3.resource(
             "dynamodb",
             endpoint_url=self.about["awsEndpointUrl"],
             region_name=self.about["region"],
             aws_access_key_id="test",
             aws_secret_access_key="test",
         ).Table(self.about["tableName"])
+
+    def items(self, prefix: str) -> list[dict[str, Any]]:
+        """All items whose key begins so. Only a test may scan."""
+        table = self._table()
         found: list[dict[str, Any]] = []
         start: dict[str, Any] = {}
         while True:

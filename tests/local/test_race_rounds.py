@@ -7,46 +7,33 @@ so that both go on winning and the rounds stay near the moment that decides.
 
 from __future__ import annotations
 
-import json
 import os
 import random
 import time
-import uuid
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import httpx
 import pytest
 
+from tests.local.acting import (
+    Api,
+    await_page,
+    charge,
+    customer_with_card,
+    pay,
+    said,
+    session_at,
+    sweep,
+    with_ended_session,
+    with_two_sessions,
+)
 from tests.local.books import check_books, sandbox_objects
-from tests.local.stack import Stack, wait_for
+from tests.local.conftest import Outcomes
+from tests.local.stack import Stack
 
 ROUNDS = int(os.environ.get("PAYLINK_RACE_ROUNDS", "3"))
-BUYER = {"email": "anna@example.com", "name": "Anna Example", "country": "DE", "postal": "10115"}
-CARD = {"card": "4242 4242 4242 4242", "expiry": "12 / 34", "cvc": "123"}
-
-Outcomes = Counter[str]
-
-
-@pytest.fixture(scope="module")
-def table(request: pytest.FixtureRequest) -> Iterator[dict[str, Outcomes]]:
-    """How often which outcome was seen; printed when all races are over."""
-    seen: dict[str, Outcomes] = {}
-    yield seen
-    with request.config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
-        for race, outcomes in seen.items():
-            print(f"\n{race}")
-            for outcome, count in outcomes.most_common():
-                print(f"  {count:5d}  {outcome}")
-
-
-@pytest.fixture
-def outcomes(request: pytest.FixtureRequest, table: dict[str, Outcomes]) -> Outcomes:
-    name = request.node.name.removeprefix("test_").replace("_", " ")
-    return table.setdefault(name, Counter())
 
 
 class Start:
@@ -61,71 +48,6 @@ class Start:
     def was_enough(self, enough: bool) -> None:
         """Whether the other one, who waited for no one, won."""
         self._seconds = min(1.0, max(0.001, self._seconds * (0.8 if enough else 1.3)))
-
-
-class Api:
-    """A key of its own, with a minute's allowance of its own, used by many threads."""
-
-    def __init__(self, stack: Stack) -> None:
-        self.stack = stack
-        headers = {"x-api-key": stack.about["apiKey"]}
-        made = stack.http.post("/api-keys", json={"name": "race"}, headers=headers)
-        assert made.status_code == 201, made.text
-        self._headers = {"x-api-key": str(made.json()["data"]["apiKey"])}
-
-    def post(self, path: str, body: dict[str, Any] | None = None) -> httpx.Response:
-        while True:
-            answer = self.stack.http.post(path, json=body, headers=self._headers)
-            if answer.status_code != 429:
-                return answer
-            time.sleep(float(answer.headers["retry-after"]))
-
-    def create(self, **fields: Any) -> dict[str, Any]:
-        body = {"amount": 4900, "currency": "eur", "description": "Consulting", **fields}
-        answer = self.post("/payments", body)
-        assert answer.status_code == 201, answer.text
-        made: dict[str, Any] = answer.json()["data"]
-        return made
-
-    def cancel(self, payment: dict[str, Any]) -> str:
-        return said(self.post(f"/payments/{payment['id']}/cancel"))
-
-
-@pytest.fixture
-def api(stack: Stack) -> Api:
-    return Api(stack)
-
-
-def said(answer: httpx.Response) -> str:
-    """The status, and the code if it is an error."""
-    if answer.status_code < 400:
-        return str(answer.status_code)
-    return f"{answer.status_code} {answer.json()['error']['code']}"
-
-
-def pay(stack: Stack, session: str, **fields: str) -> bool:
-    """Sends the checkout page's form; whether it was still open, and nothing was declined."""
-    answer = stack.sandbox.post(
-        f"{stack.about['stripeUrl']}/c/pay/{session}",
-        data={**BUYER, **CARD, **fields},
-        headers={"accept": "application/json"},
-    )
-    if answer.status_code == 402 and answer.json()["message"]:
-        return False
-    assert answer.status_code == 200, answer.text
-    return str(answer.json()["url"]) != f"/c/pay/{session}"
-
-
-def sweep(stack: Stack, client: Any, moment: datetime) -> dict[str, int]:
-    """The counts of one run of the sweep at a moment that may lie ahead."""
-    answer = client.invoke(
-        FunctionName=f"{stack.about['stackName']}-expire_links",
-        Payload=json.dumps({"time": moment.isoformat()}),
-    )
-    counts = json.loads(answer["Payload"].read())
-    assert "FunctionError" not in answer, counts
-    assert counts["failed"] == counts["left"] == 0, counts
-    return dict(counts)
 
 
 def together(*calls: Callable[[], Any]) -> list[Any]:
@@ -198,25 +120,11 @@ def test_cancel_against_sweep(api: Api, stack: Stack, outcomes: Outcomes) -> Non
         assert stored["cancellation_reason"] == ("expired" if seen[id_] == "swept" else "requested")
 
 
-def with_ended_session(api: Api) -> tuple[dict[str, Any], str]:
-    """A link whose first session, the second value, has ended at the provider a moment ago."""
-    payment = api.create()
-    first = api.stack.session_of(payment)
-    api.stack.control("POST", f"checkout_sessions/{first}/expire")
-    return payment, first
-
-
-def await_page(stack: Stack, payment: dict[str, Any]) -> None:
-    """Until the news of the end has come, and the link offers the next session."""
-    wait_for(lambda: stack.http.get(payment["url"]).status_code == 200, "the pay page")
-
-
 def open_twice(stack: Stack, payment: dict[str, Any]) -> set[str]:
     """The sessions that two tabs are sent to at the same moment."""
     answers = together(*[lambda: stack.http.post(payment["url"])] * 2)
     assert {a.status_code for a in answers} == {303}, [a.text for a in answers]
-    places = [a.headers["location"] for a in answers]
-    return {place.split("/c/pay/")[1].split("#")[0] for place in places}
+    return {session_at(answer) for answer in answers}
 
 
 def test_two_tabs(api: Api, stack: Stack, outcomes: Outcomes) -> None:
@@ -234,6 +142,24 @@ def test_two_tabs(api: Api, stack: Stack, outcomes: Outcomes) -> None:
         outcomes[f"{seen[id_]}: {stored['status']}"] += 1
         assert stored["status"] == "succeeded"
         assert len(stored["sessions"]) == 2
+
+
+def test_two_paid_sessions(api: Api, stack: Stack, outcomes: Outcomes) -> None:
+    seen: dict[str, int] = {}
+    for _ in range(ROUNDS):
+        payment, sessions = with_two_sessions(api)
+        seen[payment["id"]] = sum(
+            together(*[lambda session=session: pay(stack, session) for session in sessions])
+        )
+    for id_, stored in check_books(stack, seen).items():
+        surplus = {one["transaction_id"] for one in stored.get("surplus", [])}
+        returned = [r for r in stored.get("refunds", []) if r["transaction_id"] in surplus]
+        outcomes[
+            f"{seen[id_]} paid: {stored['status']}, {len(surplus)} came twice, "
+            f"{len(returned)} sent back"
+        ] += 1
+        assert stored["status"] == "succeeded"
+        assert len(surplus) == len(returned) == seen[id_] - 1
 
 
 def test_cancel_against_a_new_tab(api: Api, stack: Stack, outcomes: Outcomes) -> None:
@@ -322,20 +248,8 @@ def test_success_against_its_duplicates(api: Api, stack: Stack, outcomes: Outcom
 
 
 @pytest.fixture
-def customer(api: Api, stack: Stack) -> str:
-    """The caller's own id of a customer with a vaulted card."""
-    own = f"race-{uuid.uuid4()}"
-    made = api.post("/customers", {"email": "anna@example.com", "id": own})
-    assert made.status_code == 201, made.text
-    payment = api.create(customerId=own)
-    assert pay(stack, stack.session_of(payment))
-    stack.await_payment(payment["id"], status="succeeded")
-    return own
-
-
-def charge(api: Api, customer: str) -> httpx.Response:
-    body = {"amount": 700, "currency": "eur", "description": "Hours", "customerId": customer}
-    return api.post("/payments/charge", body)
+def customer(api: Api) -> str:
+    return customer_with_card(api)
 
 
 def test_charge_against_link(api: Api, stack: Stack, customer: str, outcomes: Outcomes) -> None:

@@ -1,21 +1,15 @@
-"""The same thing many times at once, and a function that dies in the middle of its work."""
+"""The same thing many times at once."""
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
 import uuid
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import httpx
 from playwright.sync_api import Page
 
 from tests.local.checkout import PAID, pay
 from tests.local.stack import Stack, wait_for
-
-SUCCESSES = ("checkout.session.completed", "payment_intent.succeeded")
 
 
 def test_fifty_posts_with_one_key_make_one_payment_and_one_session(stack: Stack) -> None:
@@ -72,43 +66,3 @@ def test_twenty_copies_of_the_success_at_once_make_one_invoice(stack: Stack, pag
     customer = f"CUSTOMER#{stack.about['organizationId']}#sandbox#{paid['customerId']}"
     methods = [i for i in stack.items(customer) if str(i["sk"]).startswith("PAYMENT_METHOD#")]
     assert len(methods) == 1
-
-
-def _processes_of(stack: Stack, function: str) -> list[int]:
-    """Ids of the emulator's processes that run a function."""
-    listed = subprocess.run(
-        ["ps", "-ewwo", "pid=,args="], capture_output=True, text=True, check=True
-    ).stdout
-    marks = (str(stack.state), f"-{function}-")
-    lines = [line.split(None, 1) for line in listed.splitlines()]
-    return [int(pid) for pid, arguments in lines if all(mark in arguments for mark in marks)]
-
-
-def test_a_webhook_function_killed_in_the_middle_is_finished_by_the_retry(
-    stack: Stack, page: Page, tmp_path: Path
-) -> None:
-    payment = stack.create()
-    session = stack.session_of(payment)
-    # The function is caught while it waits for the session that it fetches.
-    stack.control(
-        "POST",
-        "faults",
-        {"kind": "slow", "method": "GET", "path": f"/v1/checkout/sessions/{session}", "seconds": 6},
-    )
-    pay(page, payment["url"], PAID)
-    wait_for(
-        lambda: stack.control("GET", "faults")["faults"] == [],
-        "the webhook function asking for its session",
-    )
-    workers = _processes_of(stack, "stripe_webhook")
-    assert workers
-    for process in workers:
-        os.kill(process, signal.SIGKILL)
-    stack.await_payment(payment["id"], status="succeeded", invoiceId=...)
-    ours = {e["id"] for kind in SUCCESSES for e in stack.events(kind, payment["id"])}
-    deliveries = stack.control("GET", "deliveries")["deliveries"]
-    statuses = [a["status"] for d in deliveries if d["event"] in ours for a in d["attempts"]]
-    assert any(status != 200 for status in statuses)
-    transactions = [t for t in stack.items("TRANSACTION#") if t["payment_id"] == payment["id"]]
-    assert len(transactions) == 1
-    assert len([i for i in stack.items("INVOICE#") if i["payment_id"] == payment["id"]]) == 1
