@@ -11,6 +11,8 @@ from paylink.services.hear_undelivered import HearingPorts, hear_undelivered
 # Enough for the event that is under way when the time is up: two slow calls to the provider.
 RESERVE_MILLISECONDS = 25_000
 
+bootstrap.ready(bootstrap.organizations, bootstrap.payments, bootstrap.providers)
+
 
 def lambda_handler(_event: object, context: LambdaContext) -> dict[str, int]:
     hearing = hear_undelivered(

@@ -3,29 +3,31 @@
 from __future__ import annotations
 
 import ast
-import copy
 import importlib.util
+import io
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-import botocore.session
+import botocore
 import pytest
-from botocore.model import ServiceModel
-from botocore.regions import EndpointResolver
+from botocore.awsrequest import AWSResponse
+from botocore.loaders import Loader
+from botocore.session import Session
 
 from local.template import load
 from tools.artifact.artifact import (
     CLIENTS_ARE_MADE_IN,
     UNUSED_PACKAGES,
-    addresses_of,
     aws_services,
     main,
     strip,
-    without_prose,
 )
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -148,25 +150,83 @@ def test_commands_tests_and_services_that_nobody_uses_are_taken_out(tmp_path: Pa
     ]
 
 
-def test_addresses_and_descriptions_shrink_and_mean_the_same() -> None:
-    """Clients of the SDK as it is deployed send the same request to the same place."""
-    loader = botocore.session.get_session().get_component("data_loader")
+@pytest.fixture(scope="module")
+def stripped_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The SDK's descriptions as they are deployed."""
+    layer = tmp_path_factory.mktemp("layer")
     services = aws_services(CLIENTS_ARE_MADE_IN.read_text())
-    small = addresses_of(services, copy.deepcopy(loader.load_data("endpoints")))
-    whole = EndpointResolver(loader.load_data("endpoints"))
-    for service in services:
-        for region in ("eu-central-1", "us-gov-west-1", "cn-north-1"):
-            assert EndpointResolver(small).construct_endpoint(
-                service, region
-            ) == whole.construct_endpoint(service, region)
-    model = loader.load_service_model("dynamodb", "service-2")
-    bare = ServiceModel(without_prose(copy.deepcopy(model)))
-    known = ServiceModel(model)
-    assert bare.operation_names == known.operation_names
-    for name in known.operation_names:
-        shape, bare_shape = known.operation_model(name), bare.operation_model(name)
-        assert list(bare_shape.input_shape.members) == list(shape.input_shape.members)
-    assert len(json.dumps(without_prose(model))) < len(json.dumps(model)) / 2
+    installed = Path(botocore.__file__).parent / "data"
+    data = layer / "botocore/data"
+    data.mkdir(parents=True)
+    for part in installed.iterdir():
+        if part.is_file():
+            shutil.copy(part, data)
+        elif part.name in services:
+            shutil.copytree(part, data / part.name)
+    strip(layer, services)
+    return data
+
+
+CALLS: dict[str, tuple[str, dict[str, Any]]] = {
+    "dynamodb": ("get_item", {"TableName": "t", "Key": {"pk": {"S": "a"}}}),
+    "s3": ("put_object", {"Bucket": "b", "Key": "k", "Body": b"x", "IfNoneMatch": "*"}),
+    "ssm": ("get_parameter", {"Name": "/a/b", "WithDecryption": True}),
+    "events": ("put_events", {"Entries": [{"Source": "s", "DetailType": "d", "Detail": "{}"}]}),
+    "sesv2": ("send_email", {"Content": {"Raw": {"Data": b"x"}}}),
+    "sqs": ("send_message", {"QueueUrl": "https://sqs.test/1/q", "MessageBody": "x"}),
+    "lambda": ("invoke", {"FunctionName": "f", "Payload": b"{}"}),
+}
+
+
+class Body(io.BytesIO):
+    """An answer's, as urllib3 has it."""
+
+    def stream(self, **_: Any) -> Iterator[bytes]:
+        yield self.read()
+
+
+def sent(
+    data: Path | None, service: str, region: str, monkeypatch: pytest.MonkeyPatch
+) -> tuple[str, str, bytes, list[str]]:
+    """The request of a call, and its errors' names."""
+    seen: list[Any] = []
+
+    def answer(request: Any, **_: Any) -> AWSResponse:
+        seen.append(request)
+        return AWSResponse(request.url, 200, {}, Body(b"" if service == "s3" else b"{}"))
+
+    session = Session()
+    if data is not None:
+        monkeypatch.setattr(Loader, "BUILTIN_DATA_PATH", str(data))
+        session.register_component(
+            "data_loader",
+            Loader(extra_search_paths=[str(data)], include_default_search_paths=False),
+        )
+    session.set_credentials("key", "secret")
+    client = session.create_client(service, region_name=region)
+    client.meta.events.register_first("before-send", answer)
+    operation, arguments = CALLS[service]
+    getattr(client, operation)(**arguments)
+    errors = sorted(n for n in vars(client.exceptions)["_code_to_exception"])
+    body = seen[0].body
+    return seen[0].method, seen[0].url, body.read() if hasattr(body, "read") else body, errors
+
+
+@pytest.mark.parametrize("region", ["eu-central-1", "cn-north-1", "us-gov-west-1"])
+@pytest.mark.parametrize("service", sorted(aws_services(CLIENTS_ARE_MADE_IN.read_text())))
+def test_the_sdk_as_deployed_sends_what_the_whole_one_sends(
+    stripped_data: Path, service: str, region: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = sent(None, service, region, monkeypatch)
+    assert sent(stripped_data, service, region, monkeypatch) == whole
+
+
+def test_the_sdk_as_deployed_is_much_smaller(stripped_data: Path) -> None:
+    addresses = (stripped_data / "endpoints.json").stat().st_size
+    assert addresses < (Path(botocore.__file__).parent / "data/endpoints.json").stat().st_size / 5
+    model = json.loads(next(stripped_data.glob("dynamodb/*/service-2.json")).read_text())
+    assert model["documentation"] == ""
+    assert model["shapes"]["PutItemInput"]["members"]["Item"]["documentation"] == ""
 
 
 def test_packages_that_are_left_out_are_asked_for_by_nothing_that_is_used() -> None:

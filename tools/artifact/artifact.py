@@ -119,16 +119,15 @@ def addresses_of(services: Set[str], addresses: dict[str, Any]) -> dict[str, Any
 
 
 def without_prose(model: Any) -> Any:
-    """A service's description without its documentation, which is most of it."""
+    """A service's description with empty documentation, which is most of it."""
     if isinstance(model, list):
         return [without_prose(member) for member in model]
     if not isinstance(model, dict):
         return model
+    # A member of a service's that is called so is described by an object, not by a text.
     return {
-        name: without_prose(member)
+        name: "" if name == "documentation" and isinstance(member, str) else without_prose(member)
         for name, member in model.items()
-        # A member that is called so is described by an object.
-        if name != "documentation" or not isinstance(member, str)
     }
 
 
