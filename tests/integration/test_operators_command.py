@@ -38,12 +38,22 @@ def test_an_organization_is_created_changed_and_shown(world: World) -> None:
     assert made["name"] == "Zürich & Söhne 商店"
     assert made["tax_ids"] == ["CHE-1", "DE2"]
     changed = world.operator(
-        *("organizations", "update", made["id"], "--city", "Zürich", "--time-zone", "Europe/Zurich")
+        *(
+            "organizations",
+            "update",
+            made["id"],
+            "--city",
+            "Zürich",
+            "--time-zone",
+            "Europe/Zurich",
+        ),
+        *("--accent", "#7A1FA2"),
     )
     assert changed == {
         **made,
         "address": {**made["address"], "city": "Zürich"},
         "time_zone": "Europe/Zurich",
+        "accent": "#7a1fa2",
     }
     assert world.operator("organizations", "show", made["id"]) == changed
 
@@ -90,6 +100,7 @@ def test_what_is_not_there_is_said(
         ("organizations",),
         ("organizations", "create"),
         ("organizations", "create", "--name", "X", "--time-zone", "Mars/Olympus"),
+        ("organizations", "create", "--name", "X", "--accent", "#ffcc00"),
         ("organizations", "create", "--name", "X", "--link-lifetime-days", "0"),
         ("organizations", "create", "--name", "X", "--link-lifetime-days", "366"),
         ("keys", "create", "org_x", "--mode", "test"),

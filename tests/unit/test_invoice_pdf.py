@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -426,6 +427,13 @@ def test_a_vat_number_is_told_from_another_tax_number(number: str, label: str) -
     assert (
         f"{label}: {number}" in view_document(invoice_document(invoice_of(buyer=buyer))).buyer.lines
     )
+
+
+def test_a_document_has_the_sellers_colour() -> None:
+    (page,) = read(invoice_of(seller=replace(SELLER, accent="#ff0000"))).pages
+    contents = page.get_contents()
+    assert contents is not None
+    assert re.search(rb"(?<![\d.])1(\.0+)? 0(\.0+)? 0(\.0+)? rg", contents.get_data())
 
 
 def test_a_buyer_of_whom_nothing_is_known_is_no_obstacle() -> None:

@@ -29,6 +29,7 @@ from paylink.adapters.dynamodb.table import Table
 from paylink.adapters.ssm import SsmCredentials
 from paylink.adapters.stripe.accounts import StripeAccounts
 from paylink.domain.api_key import generate
+from paylink.domain.color import accent_color
 from paylink.domain.errors import PaylinkError
 from paylink.domain.ids import new_id
 from paylink.domain.organization import (
@@ -278,6 +279,9 @@ def _parser() -> argparse.ArgumentParser:
         action.add_argument("--email", help="for questions, printed on the invoice")
         action.add_argument("--website")
         action.add_argument(
+            "--accent", type=_accent, help="colour of pages and invoices, e.g. #1f5f4f"
+        )
+        action.add_argument(
             "--time-zone", type=_time_zone, help="whose calendar dates invoices, e.g. Europe/Berlin"
         )
         action.add_argument(
@@ -339,6 +343,13 @@ def _tax_rate(text: str) -> TaxRate:
         )
     percentage = f"{Decimal(found['percent']).normalize():f}"
     return TaxRate(found["country"], found["label"].strip(), percentage, found["region"])
+
+
+def _accent(text: str) -> str:
+    try:
+        return accent_color(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _time_zone(name: str) -> str:

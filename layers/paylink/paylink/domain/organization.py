@@ -63,6 +63,8 @@ class Organization:
     website: str | None = None
     time_zone: str = "UTC"
     tax: TaxSettings = field(default_factory=TaxSettings)
+    accent: str | None = None
+    """The colour of pages and documents, as `domain.color` has checked it."""
     link_lifetime_days: int | None = None
     """Overrides the deployment's default lifetime of a link."""
 

@@ -16,6 +16,7 @@ from typing import Final, cast
 
 from fpdf import FPDF, ViewerPreferences
 
+from paylink.domain.color import parse_color
 from paylink.presentation.document_view import DocumentView, LineRow, Party, view_document
 from paylink.presentation.documents import DocumentFacts
 from paylink.presentation.fonts import FAMILY, Typeface
@@ -83,6 +84,7 @@ class _Pages(FPDF):
     def __init__(self, view: DocumentView, typeface: Typeface) -> None:
         super().__init__(format=view.paper)
         self._view = view
+        self._accent: Color = parse_color(view.accent) if view.accent else _ACCENT
         self._print = typeface.printable
         self._in_table = False
         self._present_style: tuple[float, Color, bool] = (_BODY_SIZE, _INK, False)
@@ -110,7 +112,7 @@ class _Pages(FPDF):
 
     def header(self) -> None:
         """What every page begins with; fpdf2 calls it whenever a page is begun."""
-        self._fill(_ACCENT, 0, 0, self.w, 2.2)
+        self._fill(self._accent, 0, 0, self.w, 2.2)
         self.set_y(_MARGIN - 4)
         if self._view.sandbox:
             self._draw_sandbox_mark(self._view.sandbox)
@@ -134,7 +136,7 @@ class _Pages(FPDF):
 
     def _draw_title(self) -> None:
         top = self.y
-        self._style(25, _ACCENT, bold=True)
+        self._style(25, self._accent, bold=True)
         self._text(self._view.title, self.l_margin, self.epw / 2, height=11)
         color = self._status_color()
         status = self._view.stamp.upper()
@@ -247,7 +249,7 @@ class _Pages(FPDF):
             )
             self.y += 1.5
         self._break_page_for(14)
-        self.set_draw_color(*_ACCENT)
+        self.set_draw_color(*self._accent)
         self.set_line_width(0.5)
         self.line(x, self.y + 0.8, self.w - self.r_margin, self.y + 0.8)
         self.y += 2.6

@@ -104,6 +104,8 @@ class DocumentView:
     """The tag of its words: ``de-AT``."""
     locale: Locale
     """Of its numbers and dates."""
+    accent: str | None
+    """The seller's colour."""
     paper: str
     """``A4`` or ``letter``."""
     facts: tuple[Row, ...]
@@ -153,6 +155,7 @@ def view_document(document: DocumentFacts) -> DocumentView:
         number=document.number,
         language=document.language,
         locale=locale,
+        accent=seller.accent,
         paper="letter" if _paper_country(document) in _LETTER_COUNTRIES else "A4",
         facts=tuple(_facts(document, t, day)),
         seller=Party(

@@ -22,6 +22,7 @@ from babel.dates import format_time, get_timezone_gmt
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from paylink.domain.color import WHITE, hex_color, lightened, mix, parse_color
 from paylink.domain.invoice import Invoice
 from paylink.domain.organization import Organization
 from paylink.domain.payment import Payment
@@ -34,7 +35,7 @@ from paylink.services.own_tax import PlaceForm
 
 _TEMPLATES: Final = Path(__file__).parent / "templates"
 _STYLE: Final = (_TEMPLATES / "page.css").read_text(encoding="utf-8")
-_STYLE_HASH: Final = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
+_DARK_CARD: Final = parse_color("#1a211e")  # as in page.css
 _ORIGIN: Final = re.compile(r"https?://(?:[A-Za-z0-9.-]+|\[[0-9a-fA-F:.]+\])(?::[0-9]{1,5})?")
 _PROBLEMS: Final = {400: "problem_400", 404: "problem_404"} | dict.fromkeys(
     (502, 503, 504), "problem_unavailable"
@@ -234,8 +235,9 @@ def _render(
     def day(moment: datetime) -> str:
         return format_day(_at_seller(moment, seller), locale)
 
+    style = _STYLE + _colors(seller)
     html = _environment.get_template(template).render(
-        style=Markup(_STYLE),  # noqa: S704 -- our own file
+        style=Markup(style),  # noqa: S704 -- our own file, and colours that were checked
         lang=language_tag(spoken),
         direction=spoken.text_direction,
         locale_tag=language_tag(locale),
@@ -249,11 +251,27 @@ def _render(
         sandbox=payment is not None and payment.mode == "sandbox",
         **values,
     )
-    headers = _headers(checkout_origins)
+    headers = _headers(checkout_origins, style)
     if refresh:
         seconds, url = refresh
         headers["refresh"] = f"{seconds}; url={url}" if url else str(seconds)
     return Page(status, html, headers)
+
+
+def _colors(seller: Organization | None) -> str:
+    """What the seller's own colour changes of the style: in the dark it has to be a lighter one."""
+    if seller is None or seller.accent is None:
+        return ""
+    accent = parse_color(seller.accent)
+    dark = lightened(accent, _DARK_CARD)
+    light_strong, dark_strong = mix(accent, (0, 0, 0), 0.2), mix(dark, WHITE, 0.3)
+    on_dark = mix(accent, (0, 0, 0), 0.85)
+    return (
+        f"@media not (prefers-color-scheme: dark) {{:root {{--accent: {hex_color(accent)};"
+        f" --accent-strong: {hex_color(light_strong)};}}}}\n"
+        f"@media (prefers-color-scheme: dark) {{:root {{--accent: {hex_color(dark)};"
+        f" --accent-strong: {hex_color(dark_strong)}; --on-accent: {hex_color(on_dark)};}}}}\n"
+    )
 
 
 def _spoken(locale: Locale) -> Locale:
@@ -262,14 +280,15 @@ def _spoken(locale: Locale) -> Locale:
     return locale if speaks(locale) else Locale.parse("en")
 
 
-def _headers(checkout_origins: Sequence[str] | None) -> dict[str, str]:
+def _headers(checkout_origins: Sequence[str] | None, style: str) -> dict[str, str]:
     targets = "'none'" if checkout_origins is None else " ".join(("'self'", *checkout_origins))
     for origin in checkout_origins or ():
         if not _ORIGIN.fullmatch(origin):
             raise ValueError(f"{origin!r} is not an origin")
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     policy = {
         "default-src": "'none'",
-        "style-src": f"'sha256-{_STYLE_HASH}'",
+        "style-src": f"'sha256-{digest}'",
         "img-src": "data:",
         "form-action": targets,
         "frame-ancestors": "'none'",
