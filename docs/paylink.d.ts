@@ -41,11 +41,11 @@ export interface ApiError {
   type: "authentication_error" | "billing_error" | "conflict_error" | "internal_error" |
     "not_found_error" | "rate_limit_error" | "validation_error";
   code: "api_key_not_found" | "charge_in_progress" | "customer_not_found" | "duplicate" |
-    "forbidden" | "idempotency_in_progress" | "idempotency_key_mismatch" | "internal_error" |
-    "invalid_json" | "invoice_not_found" | "no_payment_method" | "not_found" | "payment_failed"
-    | "payment_not_cancelable" | "payment_not_found" | "provider_unavailable" |
-    "provider_unsupported" | "rate_limited" | "transaction_not_found" | "unauthorized" |
-    "validation_error" | "webhook_not_found";
+    "email_not_sendable" | "forbidden" | "idempotency_in_progress" | "idempotency_key_mismatch"
+    | "internal_error" | "invalid_json" | "invoice_not_found" | "no_payment_method" |
+    "not_found" | "payment_failed" | "payment_not_cancelable" | "payment_not_found" |
+    "provider_unavailable" | "provider_unsupported" | "rate_limited" | "transaction_not_found" |
+    "unauthorized" | "validation_error" | "webhook_not_found";
   /** For people; it may change. */
   message: string;
   /** The field that is wrong, as it was sent. */
@@ -380,6 +380,15 @@ export interface RemovedPaymentMethod {
   deleted: true;
 }
 
+/** An invoice that was handed to the mail service. */
+export interface SentInvoice {
+  object: "invoice";
+  id: string;
+  livemode: boolean;
+  sent: true;
+  sentAt: string;
+}
+
 /** One settled or failed attempt to pay. Amounts are integers in minor units of the currency, and `subtotal + taxAmount = grossAmount` always. */
 export interface Transaction {
   object: "transaction";
@@ -610,6 +619,13 @@ export interface Operations {
       invoiceId: string;
     };
     response: Success<InvoiceDownloadLink>;
+  };
+  /** Send an invoice by e-mail `POST /invoices/{invoiceId}/send` */
+  sendInvoice: {
+    path: {
+      invoiceId: string;
+    };
+    response: Success<SentInvoice>;
   };
   /** List payments `GET /payments` */
   listPayments: {

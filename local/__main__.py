@@ -283,6 +283,7 @@ Make another:
   sandbox key     {stack["apiKey"]}
   Stripe sandbox  {stack["stripeUrl"]}
   AWS emulator    {stack["awsEndpointUrl"]}
+  mailbox         {stack["mailboxUrl"]}
   all addresses   {os.path.relpath(STACK_FILE)}
   logs            {os.path.relpath(LOGS)}
   end             make stop

@@ -34,6 +34,7 @@ from local.settings import (
     write_json,
 )
 
+RECEIPT_SENDER = "receipts@example.com"
 ARTIFACTS = f"{STACK_NAME}-artifacts"
 FUNCTION, LAYER = "AWS::Serverless::Function", "AWS::Serverless::LayerVersion"
 
@@ -107,8 +108,12 @@ def deploy(ports: Ports, *, stripe_api_base: str) -> dict[str, str]:
         "StripeApiBase": stripe_api_base,
         "InvoiceRetrySeconds": "5",
         "SurplusRetrySeconds": "5",
+        "ReceiptRetrySeconds": "5",
+        "ReceiptSender": RECEIPT_SENDER,
         "LogRetentionDays": "7",
     }
+    # On AWS, whoever owns an address follows a link that SES sends there.
+    client("sesv2", ports.aws_url).create_email_identity(EmailIdentity=RECEIPT_SENDER)
     wanted = hashlib.sha256((body + json.dumps(parameters)).encode()).hexdigest()[:32]
     existing = _describe(stacks)
     deployed = read_json(DEPLOYMENT_FILE)

@@ -1,4 +1,4 @@
-"""Starts the AWS emulator, MiniStack, with six behaviours that the stack needs and it lacks.
+"""Starts the AWS emulator, MiniStack, with eight behaviours that the stack needs and it lacks.
 
 Run by the emulator's own environment, whose version is pinned: this reaches into it.
 
@@ -18,25 +18,35 @@ as it will be on AWS; requests count as encrypted (`aws:SecureTransport`).
 
 It starts a function's process with the first call. Seven of them in a row take seconds from a first
 payment; so one process of each is started beforehand, and again when its code has changed.
+
+It asks for the right to send mail as anybody. Here it is the right to send as the identity that the
+mail is from, as on AWS.
+
+It keeps subject and texts of a mail and shows them as JSON: `local.mailbox` keeps all of it and has
+pages.
+
 And it is where a function's writes meet the trouble that tests make (`local.faults`).
 """
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from ministack import app
-from ministack.core import lambda_runtime
-from ministack.services import lambda_svc, sqs
+from ministack.core import iam_actions, lambda_runtime
+from ministack.services import lambda_svc, ses, ses_v2, sqs
 
+from local import mailbox
 from local.faults import Faults
 
 _execute = lambda_svc._execute_function
 _load_persisted_state = lambda_svc.load_persisted_state
 _load_queues = sqs.load_persisted_state
+_ses_resource = iam_actions._ses_v2_resource_arn
 _pin_request_origin = app.pin_request_origin
 
 
@@ -69,6 +79,18 @@ def pin_as_encrypted(address: str, _encrypted: bool) -> None:
     _pin_request_origin(address, True)
 
 
+def name_the_sender(method: str, path: str, body: bytes, region: str, account: str) -> str:
+    if not path.rstrip("/").endswith("/outbound-emails"):
+        return str(_ses_resource(method, path, body, region, account))
+    sender = json.loads(body)["FromEmailAddress"]
+    return f"arn:aws:ses:{region}:{account}:identity/{sender}"
+
+
+def all_mails() -> list[dict[str, Any]]:
+    """Of every region and account: a browser is of none."""
+    return [record for records in ses._sent_emails.to_dict().values() for record in records]
+
+
 def start_process(func: dict[str, Any]) -> None:
     config = func["config"]
     worker, _ = lambda_runtime.acquire_worker(config["FunctionName"], config, func["code_zip"])
@@ -98,7 +120,12 @@ if __name__ == "__main__":
     lambda_svc._execute_function = execute_and_see_partial_failures
     lambda_svc.load_persisted_state = load_without_stream_positions
     sqs.load_persisted_state = load_queues_at_this_port
+    iam_actions._ses_v2_resource_arn = name_the_sender
     app.pin_request_origin = pin_as_encrypted
+    ses_v2.handle_request = mailbox.keeping_raw(ses_v2.handle_request, ses._sent_emails_list)
+    app._handle_ses_messages_request = mailbox.with_pages(
+        app._handle_ses_messages_request, all_mails
+    )
     app.app = Faults(app.app)
     threading.Thread(target=keep_processes_ready, daemon=True).start()
     app.main()

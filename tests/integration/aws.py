@@ -10,6 +10,8 @@ import io
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from email import message_from_string, policy
+from email.message import EmailMessage
 from functools import cache
 from typing import Any
 
@@ -24,7 +26,10 @@ TABLE_NAME = "paylink-test-table"
 BUCKET_NAME = "paylink-test-invoices"
 BUS_NAME = "paylink-test-events"
 
+RECEIPT_SENDER = "receipts@studio.example"
+
 PHYSICAL_IDS = {
+    "Api": "a1b2c3d4e5",
     "Table": TABLE_NAME,
     "InvoiceBucket": BUCKET_NAME,
     "EventBus": BUS_NAME,
@@ -66,6 +71,7 @@ class Clients:
         self.ssm = boto3.client("ssm")
         self.events = boto3.client("events")
         self.sqs = boto3.client("sqs")
+        self.sesv2 = boto3.client("sesv2")
 
 
 @cache
@@ -89,6 +95,7 @@ class Aws:
         made = clients()
         self.dynamodb, self.s3 = made.dynamodb, made.s3
         self.ssm, self.events, self.sqs = made.ssm, made.events, made.sqs
+        self.sesv2 = made.sesv2
 
     def create(self) -> None:
         properties = self.template.properties("Table")
@@ -98,6 +105,7 @@ class Aws:
         self.dynamodb.update_time_to_live(
             TableName=TABLE_NAME, TimeToLiveSpecification=properties["TimeToLiveSpecification"]
         )
+        self.sesv2.create_email_identity(EmailIdentity=RECEIPT_SENDER)
         self.s3.create_bucket(
             Bucket=BUCKET_NAME, CreateBucketConfiguration={"LocationConstraint": REGION}
         )
@@ -108,6 +116,7 @@ class Aws:
         if self._queues is None:
             patterns = {
                 "invoices": self.template.properties("InvoiceRule")["EventPattern"],
+                "receipts": self.template.properties("ReceiptRule")["EventPattern"],
                 "surplus": self.template.properties("SurplusRule")["EventPattern"],
                 "everything": {"source": [{"prefix": ""}]},
             }
@@ -198,6 +207,13 @@ class Aws:
             found["Key"]: self.s3.get_object(Bucket=BUCKET_NAME, Key=found["Key"])["Body"].read()
             for found in listed
         }
+
+    def mails(self) -> list[EmailMessage]:
+        """Every message that SES took, oldest first."""
+        return [
+            message_from_string(sent.raw_data, policy=policy.default)
+            for sent in get_backend("ses")[ACCOUNT][REGION].sent_messages
+        ]
 
     def save(self) -> Saved:
         """Items and parameters, to begin another test with."""

@@ -13,7 +13,7 @@ from moto import mock_aws
 from paylink import bootstrap
 from paylink.adapters.dynamodb import payments as dynamo_payments
 from paylink.services import hear_undelivered, settle_payment, sweep_payments
-from tests.integration.aws import PHYSICAL_IDS, Aws
+from tests.integration.aws import PHYSICAL_IDS, RECEIPT_SENDER, Aws
 from tests.integration.stripe_driver import StripeSandbox, running_sandbox
 from tests.integration.template import REGION, Template
 from tests.integration.world import Clock, World
@@ -33,7 +33,9 @@ def stripe(running_stripe: StripeSandbox) -> StripeSandbox:
 
 @pytest.fixture
 def template(running_stripe: StripeSandbox) -> Template:
-    return Template(PHYSICAL_IDS, {"StripeApiBase": running_stripe.url})
+    return Template(
+        PHYSICAL_IDS, {"StripeApiBase": running_stripe.url, "ReceiptSender": RECEIPT_SENDER}
+    )
 
 
 @pytest.fixture

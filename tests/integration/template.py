@@ -115,6 +115,17 @@ class Template:
                 continue
         return found
 
+    def set_parameter(self, name: str, value: str) -> None:
+        """As another deployment has it; containers that run have what they were given."""
+        self._values[name] = value
+
+    def _holds(self, condition: str) -> bool:
+        """Of the form that the template uses: a parameter isn't empty."""
+        match self.document["Conditions"][condition]:
+            case {"Fn::Not": [{"Fn::Equals": [parameter, other]}]}:
+                return self.resolve(parameter) != other
+        raise LookupError(condition)
+
     def resolve(self, value: Any) -> str:
         """Raises LookupError for what has no value here."""
         match value:
@@ -126,6 +137,8 @@ class Template:
                 return str(separator).join(self.resolve(part) for part in parts)
             case {"Fn::Select": [index, {"Fn::Split": [separator, text]}]}:
                 return self.resolve(text).split(str(separator))[int(index)]
+            case {"Fn::If": [condition, yes, no]}:
+                return self.resolve(yes if self._holds(condition) else no)
             case str() | int():
                 return str(value)
         raise LookupError(value)

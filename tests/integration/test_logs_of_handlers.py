@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import logging
@@ -9,8 +10,9 @@ import re
 from collections.abc import Iterator
 
 import pytest
+from aws_lambda_powertools.utilities.batch.exceptions import BatchProcessingError
 
-from tests.integration.stripe_driver import DECLINED, signature, webhook_body
+from tests.integration.stripe_driver import DECLINED, Buyer, signature, webhook_body
 from tests.integration.world import World
 
 CARDS = ("4242424242424242", "4242 4242 4242 4242", "4000000000000002", "4000 0000 0000 0002")
@@ -98,6 +100,26 @@ def test_a_whole_purchase_leaves_nothing_secret_in_the_logs(world: World, logs: 
         ("failed", "succeeded"),
     ]
     assert {line["payment_id"] for line in moved} == {payment["id"]}
+
+
+@pytest.mark.parametrize("code", [None, "BadRequestException", "TooManyRequestsException"])
+def test_a_receipt_names_its_buyer_to_nobody_else(
+    world: World, logs: Logs, code: str | None
+) -> None:
+    made = world.create()
+    buyer = Buyer(email="someone@private.example", name="Private Person")
+    world.stripe.pay(world.checkout_url(made["id"]), buyer=buyer)
+    world.deliver_everything()
+    world.issue_invoices()
+    if code is not None:
+        world.aws.fail_once("SendEmail", code)
+    with contextlib.suppress(BatchProcessingError):
+        world.invoke("send_receipts", world.receipt_event())
+    assert len(world.aws.mails()) == (0 if code else 1)
+    text = logs.text()
+    assert_clean(world, text)
+    for private in ("private.example", "Private Person", "token="):
+        assert private not in text
 
 
 def test_every_request_is_one_line_with_its_id(world: World, logs: Logs) -> None:

@@ -752,6 +752,22 @@ def test_the_document_is_noted_and_nothing_else_changes(store: Store) -> None:
     assert store.invoices.get(invoice.id) == replace(invoice, document_key="a/b.pdf")
 
 
+def test_one_run_at_a_time_sends_a_receipt(store: Store) -> None:
+    invoice = invoice_of(paid(store), 1)
+    store.invoices.add(invoice, 2026, 1, [])
+    until = NOW + timedelta(minutes=1)
+    assert store.invoices.claim_receipt(invoice, NOW, until) == "claimed"
+    almost = until - timedelta(microseconds=1)
+    assert store.invoices.claim_receipt(invoice, almost, until) == "claimed_by_another"
+    later = until + timedelta(minutes=1)
+    assert store.invoices.claim_receipt(invoice, until, later) == "claimed"
+    store.invoices.release_receipt(invoice)
+    assert store.invoices.claim_receipt(invoice, until, later) == "claimed"
+    store.invoices.note_receipt(invoice, until, "sent")
+    assert store.invoices.claim_receipt(invoice, later, later) == "done"
+    assert store.invoices.get(invoice.id) == invoice
+
+
 def test_invoices_are_listed_newest_first_and_by_customer(store: Store) -> None:
     made = []
     for number in (1, 2, 3):

@@ -504,6 +504,10 @@ class World:
         """What the queue's source gives to issue_invoice: its waiting messages."""
         return self._queued("issue_invoice", "invoices")
 
+    def receipt_event(self) -> dict[str, Any]:
+        """The same for send_receipts."""
+        return self._queued("send_receipts", "receipts")
+
     def surplus_event(self) -> dict[str, Any]:
         """The same for return_surplus."""
         return self._queued("return_surplus", "surplus")

@@ -235,6 +235,8 @@ def test_invoices_are_listed_read_and_downloaded(client: Client, stack: Stack) -
     assert client.call("invoices.list", {"subscriptionId": "sub_1"})["data"] == []
     download = client.call("invoices.getDownloadUrl", {"id": invoice_id})["data"]
     assert stack.download(download["url"]).startswith(b"%PDF-")
+    sent = client.call("invoices.send", {"id": invoice_id})["data"]
+    assert (sent["sent"], sent["object"]) == (True, "invoice")
     with pytest.raises(CallError) as missing:
         client.call("invoices.get", {"id": "inv_unknown"})
     assert (missing.value.status, missing.value.code) == (404, "invoice_not_found")

@@ -234,6 +234,10 @@ def test_invoices_are_listed_read_and_downloaded(client: Commet, stack: Stack) -
     assert download is not None
     assert download.url.startswith(f"{stack.about['apiUrl']}/documents/{invoice_id}?token=")
     assert stack.download(download.url).startswith(b"%PDF-")
+    sent = client.invoices.send(invoice_id).data
+    assert sent is not None
+    assert (sent.sent, sent.object, sent.livemode) == (True, "invoice", False)
+    assert sent.sent_at > invoice.created_at
     with pytest.raises(CommetAPIError) as missing:
         client.invoices.get("inv_unknown")
     assert (missing.value.status_code, missing.value.code) == (404, "invoice_not_found")

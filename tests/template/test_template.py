@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from local.template import load, resources
+from paylink.services.send_invoice import CLAIM
 
 ROOT = Path(__file__).resolve().parents[2]
 TEMPLATE = load(ROOT / "template.yaml")
@@ -120,6 +121,7 @@ def test_asynchronous_functions_are_those_known() -> None:
     assert set(asynchronous_functions()) == {
         "DispatchEvents",
         "IssueInvoice",
+        "SendReceipts",
         "ReturnSurplus",
         "ExpireLinks",
         "HearUndelivered",
@@ -178,7 +180,7 @@ def test_stream_filters_look_at_values_and_not_at_maps_or_lists() -> None:
 
 
 def test_every_queue_is_used() -> None:
-    assert set(QUEUES) == dead_letter_queues() | {"InvoiceQueue", "SurplusQueue"}
+    assert set(QUEUES) == dead_letter_queues() | {"InvoiceQueue", "ReceiptQueue", "SurplusQueue"}
 
 
 @pytest.mark.parametrize("index", range(len(list(statements()))))
@@ -216,6 +218,8 @@ def test_only_functions_that_need_secrets_may_read_them() -> None:
         "EraseCustomer",
         "Transactions",
         "Invoices",
+        "SendInvoice",
+        "SendReceipts",
         "ApiKeys",
         "PayPage",
         "StripeWebhook",
@@ -262,7 +266,11 @@ def test_invoices_are_private_and_only_read_over_tls() -> None:
 
 @pytest.mark.parametrize(
     ("parameter", "function"),
-    [("InvoiceRetrySeconds", "IssueInvoice"), ("SurplusRetrySeconds", "ReturnSurplus")],
+    [
+        ("InvoiceRetrySeconds", "IssueInvoice"),
+        ("ReceiptRetrySeconds", "SendReceipts"),
+        ("SurplusRetrySeconds", "ReturnSurplus"),
+    ],
 )
 def test_a_message_is_tried_again_only_after_its_function_has_ended(
     parameter: str, function: str
@@ -275,3 +283,18 @@ def test_a_message_is_tried_again_only_after_its_function_has_ended(
 def test_the_operators_command_marks_things_as_the_functions_do() -> None:
     variable = ROLE_GLOBALS["Environment"]["Variables"]["DEPLOYMENT_ID"]
     assert TEMPLATE["Outputs"]["DeploymentId"]["Value"] == variable
+
+
+def test_mail_goes_out_as_the_given_sender_only() -> None:
+    senders = {n: s for n, s in statements() if "ses:SendEmail" in as_list(s["Action"])}
+    assert set(senders) == {"SendInvoice", "SendReceipts"}
+    for statement in senders.values():
+        address, domain = (resource["Fn::Sub"] for resource in statement["Resource"])
+        assert address.endswith(":identity/${ReceiptSender}")
+        assert domain[0].endswith(":identity/${Domain}")
+
+
+def test_a_receipts_claim_is_over_before_it_is_tried_again() -> None:
+    claim = CLAIM.total_seconds()
+    assert FUNCTIONS["SendReceipts"]["Timeout"] < claim
+    assert claim < TEMPLATE["Parameters"]["ReceiptRetrySeconds"]["Default"]

@@ -27,6 +27,7 @@ from paylink.domain.errors import (
 )
 from paylink.domain.events import DomainEvent
 from paylink.domain.invoice import Invoice
+from paylink.domain.mail import Mail
 from paylink.domain.organization import Address, Mode, Organization, Owner, ProviderCredentials
 from paylink.domain.payment import (
     Attempt,
@@ -44,6 +45,8 @@ from paylink.ports import (
     ExternalIdTakenError,
     IdempotencyRecord,
     KeyInUseError,
+    ReceiptClaim,
+    ReceiptOutcome,
     SessionNotOpenError,
     VersionConflictError,
 )
@@ -93,6 +96,8 @@ class Memory:
         self.api_keys: dict[str, ApiKey] = {}
         self.invoices: dict[str, Invoice] = {}
         self.numbers: dict[tuple[str, str, int], int] = {}
+        self.receipts: dict[str, tuple[ReceiptOutcome, datetime]] = {}
+        self.receipt_claims: dict[str, datetime] = {}
         self.leases: dict[tuple[str, str, str], ChargeLease] = {}
         self.heard: dict[Owner, datetime] = {}
         self.events: list[DomainEvent] = []
@@ -515,6 +520,25 @@ class MemoryInvoices:
             known = self._memory.invoices[invoice.id]
             self._memory.invoices[invoice.id] = replace(known, document_key=document_key)
 
+    def claim_receipt(self, invoice: Invoice, now: datetime, until: datetime) -> ReceiptClaim:
+        memory = self._memory
+        with memory.lock:
+            if invoice.id in memory.receipts:
+                return "done"
+            if memory.receipt_claims.get(invoice.id, now) > now:
+                return "claimed_by_another"
+            memory.receipt_claims[invoice.id] = until
+            return "claimed"
+
+    def release_receipt(self, invoice: Invoice) -> None:
+        with self._memory.lock:
+            self._memory.receipt_claims.pop(invoice.id, None)
+
+    def note_receipt(self, invoice: Invoice, now: datetime, outcome: ReceiptOutcome) -> None:
+        with self._memory.lock:
+            self._memory.receipts[invoice.id] = outcome, now
+            self._memory.receipt_claims.pop(invoice.id, None)
+
     def page(
         self,
         organization_id: str,
@@ -546,8 +570,25 @@ class FakeInvoiceStore:
             raise ConnectionError("the bucket can't be reached")
         self.documents.setdefault(key, document)
 
+    def get(self, key: str) -> bytes:
+        return self.documents[key]
+
     def temporary_url(self, key: str, file_name: str) -> str:
         return f"https://bucket.example/{key}?name={file_name}"
+
+
+class FakeMailer:
+    """Fulfils `paylink.ports.Mailer`; ``trouble`` is raised by the next sends, in this order."""
+
+    def __init__(self) -> None:
+        self.configured = True
+        self.sent: list[Mail] = []
+        self.trouble: list[Exception] = []
+
+    def send(self, mail: Mail) -> None:
+        if self.trouble:
+            raise self.trouble.pop(0)
+        self.sent.append(mail)
 
 
 class FakeEventBus:

@@ -94,6 +94,11 @@ GUIDE: dict[str, tuple[str, str]] = {
         "Repeat the request in a few seconds, with the same key; the answer is then the first "
         "one's.",
     ),
+    "email_not_sendable": (
+        "The stack has no sender of e-mails, or the buyer's address is unknown or was refused. The "
+        "message says which.",
+        "Set the template's `ReceiptSender`, or give the buyer a download link instead.",
+    ),
     "rate_limited": (
         "The key has made more requests in this minute than it may.",
         "Wait as many seconds as the `Retry-After` header says. Reading `RateLimit-Remaining` "

@@ -28,12 +28,14 @@ if TYPE_CHECKING:
     from paylink.adapters.eventbridge import EventBridgeBus
     from paylink.adapters.lambda_issuer import LambdaIssuer
     from paylink.adapters.s3 import S3Invoices
+    from paylink.adapters.ses import SesMailer
     from paylink.adapters.ssm import SsmCredentials
     from paylink.adapters.stripe.accounts import StripeAccounts
     from paylink.http.auth import Authenticator
     from paylink.http.rate_limit import RateLimiter
     from paylink.services.customers import CustomerPorts
     from paylink.services.documents import Shelf
+    from paylink.services.send_invoice import MailPorts
 
 
 def clock() -> datetime:
@@ -151,6 +153,31 @@ def shelves() -> dict[str, Shelf]:
     from paylink.services.documents import Shelf
 
     return {"inv": Shelf(invoices().get, lambda document: invoice_issuer().issue(document))}
+
+
+@cache
+def mailer() -> SesMailer:
+    from paylink.adapters.aws import client
+    from paylink.adapters.ses import SesMailer
+
+    return SesMailer(client("sesv2"), settings().receipt_sender)
+
+
+@cache
+def mail_ports() -> MailPorts:
+    from paylink.presentation.mails import invoice_mail
+    from paylink.services.send_invoice import MailPorts
+
+    return MailPorts(
+        invoices=invoices(),
+        organizations=organizations(),
+        shelf=shelves()["inv"],
+        store=invoice_store(),
+        credentials=credentials(),
+        mailer=mailer(),
+        compose=invoice_mail,
+        clock=clock,
+    )
 
 
 @cache

@@ -285,6 +285,11 @@ def _parser() -> argparse.ArgumentParser:
             "--time-zone", type=_time_zone, help="whose calendar dates invoices, e.g. Europe/Berlin"
         )
         action.add_argument(
+            "--receipts",
+            action=argparse.BooleanOptionalAction,
+            help="whether buyers are sent their invoice by e-mail (default: yes)",
+        )
+        action.add_argument(
             "--link-lifetime-days", type=int, choices=range(1, 366), metavar="1..365"
         )
     show = _action(actions, "show", show_organization, "one seller's details")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Literal, Protocol
 
 from paylink.domain.api_key import ApiKey
 from paylink.domain.charge import ChargeState, TaxCalculation
@@ -13,6 +13,7 @@ from paylink.domain.customer import Customer, PaymentMethod, VaultedMethod
 from paylink.domain.document import Document
 from paylink.domain.events import DomainEvent
 from paylink.domain.invoice import Invoice
+from paylink.domain.mail import Mail
 from paylink.domain.organization import Mode, Organization, Owner, ProviderCredentials
 from paylink.domain.payment import (
     CheckoutSession,
@@ -238,6 +239,10 @@ class ApiKeyRepository(Protocol):
         """Keys older than a position, newest first, with their positions."""
 
 
+ReceiptClaim = Literal["claimed", "claimed_by_another", "done"]
+ReceiptOutcome = Literal["sent", "refused"]
+
+
 class InvoiceRepository(Protocol):
     def get(self, invoice_id: str) -> Invoice | None: ...
 
@@ -265,6 +270,15 @@ class InvoiceRepository(Protocol):
     ) -> Sequence[tuple[str, Invoice]]:
         """Invoices older than a position, newest first, with their positions."""
 
+    def claim_receipt(self, invoice: Invoice, now: datetime, until: datetime) -> ReceiptClaim:
+        """Lets one run at a time send the receipt, until a moment at the longest."""
+
+    def release_receipt(self, invoice: Invoice) -> None:
+        """Ends a claim early: nothing was sent, and the next run may try."""
+
+    def note_receipt(self, invoice: Invoice, now: datetime, outcome: ReceiptOutcome) -> None:
+        """Keeps what became of the receipt: from then on it is done."""
+
 
 class DocumentIssuer(Protocol):
     def issue(self, document: Document) -> None:
@@ -278,8 +292,21 @@ class InvoiceStore(Protocol):
     def put(self, key: str, document: bytes) -> None:
         """Stores a PDF once; one that is there already stays as it is."""
 
+    def get(self, key: str) -> bytes:
+        """The PDF as it was stored."""
+
     def temporary_url(self, key: str, file_name: str) -> str:
         """A URL of one minute that downloads the document."""
+
+
+class Mailer(Protocol):
+    @property
+    def configured(self) -> bool:
+        """Whether the deployment has a sender at all."""
+
+    def send(self, mail: Mail) -> None:
+        """Raises EmailNotSendableError for what can't be sent to this address, and
+        MailUnavailableError for what a retry may cure."""
 
 
 class SessionNotOpenError(Exception):

@@ -27,6 +27,8 @@ class Settings:
     public_base_url: str
     """Empty: the host that the request came to."""
     link_lifetime: timedelta
+    receipt_sender: str
+    """The address that mail comes from; empty, none is sent."""
     issue_invoice_function: str
     """What makes the PDF of an invoice whose PDF was never stored."""
     rate_limit_per_minute: int
@@ -44,6 +46,7 @@ class Settings:
             stripe_api_base=environment.get("STRIPE_API_BASE", ""),
             public_base_url=environment.get("PUBLIC_BASE_URL", "").rstrip("/"),
             link_lifetime=timedelta(days=int(environment.get("LINK_LIFETIME_DAYS", "30"))),
+            receipt_sender=environment.get("RECEIPT_SENDER", ""),
             issue_invoice_function=environment.get("ISSUE_INVOICE_FUNCTION", ""),
             rate_limit_per_minute=int(environment.get("RATE_LIMIT_PER_MINUTE", "0")),
         )

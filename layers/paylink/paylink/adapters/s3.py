@@ -32,6 +32,9 @@ class S3Invoices:
             if error.response["Error"]["Code"] != "PreconditionFailed":
                 raise
 
+    def get(self, key: str) -> bytes:
+        return self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
+
     def temporary_url(self, key: str, file_name: str) -> str:
         return self._client.generate_presigned_url(
             "get_object",

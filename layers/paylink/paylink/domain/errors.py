@@ -157,6 +157,13 @@ class DuplicateError(ConflictError):
     default_message = "There is one with this id already."
 
 
+class EmailNotSendableError(ConflictError):
+    """There is nobody to send it to, or nothing to send it with; trying again is pointless."""
+
+    code = "email_not_sendable"
+    default_message = "This e-mail can't be sent."
+
+
 class RateLimitedError(PaylinkError):
     type = "rate_limit_error"
     code = "rate_limited"
@@ -267,3 +274,24 @@ class DocumentUnavailableError(PaylinkError):
 
     status = 503
     default_message = "The document is not ready yet. Please retry."
+
+
+class MailUnavailableError(PaylinkError):
+    """The mail service is down, too slow, or doesn't take our sender's mail at the moment."""
+
+    status = 503
+    default_message = "The e-mail could not be sent at the moment. Please retry."
+
+
+class MailBeingSentError(PaylinkError):
+    """Another run sends this very mail now; whoever comes later finds that it was sent."""
+
+    status = 503
+    default_message = "This e-mail is being sent."
+
+
+class UnknownInvoiceError(PaylinkError):
+    """An event of ours names an invoice that can't be seen (yet); it has to be sent again."""
+
+    status = 503
+    default_message = "The invoice of this event is not known yet."

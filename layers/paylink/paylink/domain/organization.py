@@ -67,6 +67,8 @@ class Organization:
     """The colour of pages and documents, as `domain.color` has checked it."""
     link_lifetime_days: int | None = None
     """Overrides the deployment's default lifetime of a link."""
+    receipts: bool = True
+    """Whether buyers are sent their invoice by e-mail once they have paid."""
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 from pydantic import TypeAdapter
 
@@ -12,7 +13,7 @@ from paylink.adapters.dynamodb.table import SCHEMA, ConditionFailedError, Item, 
 from paylink.domain.events import DomainEvent
 from paylink.domain.invoice import Invoice
 from paylink.domain.organization import Mode
-from paylink.ports import VersionConflictError
+from paylink.ports import ReceiptClaim, ReceiptOutcome, VersionConflictError
 
 _invoices = TypeAdapter(Invoice)
 
@@ -23,6 +24,10 @@ def _invoice_key(invoice_id: str) -> tuple[str, str]:
 
 def _series_key(organization_id: str, mode: Mode, year: int) -> tuple[str, str]:
     return f"NUMBERS#{organization_id}#{mode}#invoice#{year}", "NUMBERS"
+
+
+def _instant(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")
 
 
 class DynamoInvoices:
@@ -88,6 +93,38 @@ class DynamoInvoices:
             *_invoice_key(invoice.id),
             "SET document_key = :key",
             {":key": document_key},
+            "attribute_exists(pk)",
+        )
+        self._table.write([operation])
+
+    def claim_receipt(self, invoice: Invoice, now: datetime, until: datetime) -> ReceiptClaim:
+        operation = self._table.update(
+            *_invoice_key(invoice.id),
+            "SET receipt_claimed_until = :until",
+            {":until": _instant(until), ":now": _instant(now)},
+            "attribute_exists(pk) AND attribute_not_exists(receipt)"
+            " AND (attribute_not_exists(receipt_claimed_until) OR receipt_claimed_until <= :now)",
+        )
+        try:
+            self._table.write([operation])
+        except ConditionFailedError as error:
+            return "done" if "receipt" in error.items[0] else "claimed_by_another"
+        return "claimed"
+
+    def release_receipt(self, invoice: Invoice) -> None:
+        operation = self._table.update(
+            *_invoice_key(invoice.id),
+            "REMOVE receipt_claimed_until",
+            {},
+            "attribute_exists(pk)",
+        )
+        self._table.write([operation])
+
+    def note_receipt(self, invoice: Invoice, now: datetime, outcome: ReceiptOutcome) -> None:
+        operation = self._table.update(
+            *_invoice_key(invoice.id),
+            "SET receipt = :outcome, receipt_at = :now REMOVE receipt_claimed_until",
+            {":outcome": outcome, ":now": _instant(now)},
             "attribute_exists(pk)",
         )
         self._table.write([operation])

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Literal, TypedDict
 
 from pydantic import Field
 
-from paylink.domain.errors import InvoiceNotFoundError
+from paylink.domain.errors import EmailNotSendableError, InvoiceNotFoundError
 from paylink.domain.invoice import Invoice
 from paylink.domain.payment import LineItem
 from paylink.http.envelope import timestamp
@@ -103,6 +104,16 @@ class InvoiceDownloadLinkObject(TypedDict):
     expiresAt: Annotated[Time, Field(description="After seven days.")]
 
 
+class SentInvoiceObject(TypedDict):
+    """An invoice that was handed to the mail service."""
+
+    object: Literal["invoice"]
+    id: Annotated[str, Field(examples=["inv_3hZkWq8RtYcXmB5vNfLp2D"])]
+    livemode: bool
+    sent: Literal[True]
+    sentAt: Annotated[Time, Field(examples=["2026-11-25T09:30:00.000Z"])]
+
+
 def present_invoice(invoice: Invoice) -> InvoiceObject:
     """The contract's invoice object, as in lists."""
     issued, paid = timestamp(invoice.issued_at), timestamp(invoice.paid_at)
@@ -173,6 +184,17 @@ def present_link(link: DownloadLink, invoice: Invoice) -> InvoiceDownloadLinkObj
     }
 
 
+def present_sent(invoice: Invoice, sent_at: datetime) -> SentInvoiceObject:
+    """What the clients expect of an invoice that was sent."""
+    return {
+        "object": "invoice",
+        "id": invoice.id,
+        "livemode": invoice.mode == "live",
+        "sent": True,
+        "sentAt": timestamp(sent_at),
+    }
+
+
 GET = Operation("Get an invoice", WholeInvoiceObject, errors=(InvoiceNotFoundError,))
 LIST = Operation(
     "List invoices",
@@ -200,4 +222,11 @@ OLDER_LINK = Operation(
     description="The same, by the route of older clients.",
     response=InvoiceDownloadLinkObject,
     errors=(InvoiceNotFoundError,),
+)
+SEND = Operation(
+    summary="Send an invoice by e-mail",
+    description="To the address that the buyer gave when paying, whether it was sent before or "
+    "not. The PDF is attached.",
+    response=SentInvoiceObject,
+    errors=(InvoiceNotFoundError, EmailNotSendableError),
 )

@@ -1,0 +1,61 @@
+"""An e-mail as one recipient gets it, and what makes an address one that can be written to."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+
+from paylink.domain.invoice import Invoice
+
+# Narrower than the standard: what a header could be broken with is never part of it.
+_ADDRESS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@[A-Za-z0-9.-]{1,253}", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Attachment:
+    """One PDF."""
+
+    file_name: str
+    content: bytes
+
+
+@dataclass(frozen=True)
+class Mail:
+    """What is said to one person, in HTML and, complete as well, in plain text."""
+
+    to: str
+    from_name: str
+    reply_to: str | None
+    subject: str
+    text: str
+    html: str
+    attachments: tuple[Attachment, ...] = ()
+
+
+@dataclass(frozen=True)
+class InvoiceMailing:
+    """What a mail about an invoice is written from."""
+
+    invoice: Invoice
+    to: str
+    url: str
+    """Downloads the PDF until then."""
+    url_until: datetime
+    attachment: Attachment | None
+    """None where the PDF couldn't be had; the url leads to it later."""
+    asked_for: bool
+    """Sent because the seller asked, and not because it was just paid."""
+
+
+def is_address(text: str) -> bool:
+    """Whether mail can be sent there, as far as its form tells."""
+    return _ADDRESS.fullmatch(text) is not None
+
+
+def one_line(text: str, longest: int = 120) -> str:
+    """A stranger's text as part of a header: printable, on one line, and no longer than that."""
+    printable = "".join(c if c.isprintable() else " " for c in text)
+    # What looks like an encoded word (RFC 2047) would be shown as what it encodes.
+    line = " ".join(printable.split()).replace("=?", "= ?")
+    return line if len(line) <= longest else f"{line[: longest - 1].rstrip()}…"
