@@ -10,7 +10,6 @@ DE = Texts(
     subtotal="Zwischensumme",
     tax="Steuer",
     tax_estimated="Steuer (geschätzt)",
-    tax_included="Steuer (enthalten)",
     total="Gesamtbetrag",
     refunded="Erstattet",
     contact="Fragen? Kontakt: {contact}",
@@ -110,7 +109,6 @@ DE = Texts(
     paid_on_by="Bezahlt am {date} mit {method}",
     refunded_on="Erstattet am {date}",
     refunded_on_to="Erstattet am {date} auf {method}",
-    prices_include_tax="Die Preise enthalten die Steuer.",
     corrects_invoice="Diese Rechnungskorrektur berichtigt die Rechnung {number} vom {date}.",
     voids_invoice="Diese Rechnungskorrektur storniert die Rechnung {number} vom {date} "
     "vollständig.",
@@ -134,9 +132,6 @@ DE = Texts(
     note_not_calculated="Die Steuer wurde nicht berechnet: Der Ort des Käufers wird nicht "
     "unterstützt.",
     note_zero_rated="Leistung zum Nullsatz.",
-    note_export="Steuerfreie Ausfuhr in ein Drittland.",
-    note_small_business="Keine Umsatzsteuer: Der Verkäufer ist als Kleinunternehmer von der "
-    "Umsatzsteuer befreit.",
     mail_greeting="Guten Tag {name},",
     mail_greeting_unnamed="Guten Tag,",
     mail_receipt_subject="Ihr Zahlungsbeleg von {seller}",

@@ -20,7 +20,6 @@ class Texts:
     subtotal: str
     tax: str
     tax_estimated: str
-    tax_included: str
     total: str
     refunded: str
     contact: str
@@ -122,7 +121,6 @@ class Texts:
     paid_on_by: str
     refunded_on: str
     refunded_on_to: str
-    prices_include_tax: str
     corrects_invoice: str
     voids_invoice: str
     void_note: str
@@ -147,8 +145,6 @@ class Texts:
     note_not_taxable: str
     note_not_calculated: str
     note_zero_rated: str
-    note_export: str
-    note_small_business: str
 
     # E-mails to buyers
     mail_greeting: str
