@@ -150,3 +150,19 @@ def test_somebody_elses_link_does_not_exist(world: World) -> None:
     for strange in ("pay_unknown", "x" * 3000, "ключ"):
         assert world.cancel(strange).status == 404
     assert world.payment(made["id"])["status"] == "pending"
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        *("TransactionConflictException", "TransactionInProgressException"),
+        *("ProvisionedThroughputExceededException", "RequestLimitExceeded", "ThrottlingException"),
+    ],
+)
+def test_d3_a_write_that_meets_another_or_too_many_is_tried_again(world: World, code: str) -> None:
+    made = world.create()
+    for _ in range(2):
+        world.aws.fail_once("PutItem", code)
+    assert world.cancel(made["id"]).data["status"] == "canceled"
+    assert world.aws.failures == []
+    assert world.events_of(made["id"]) == ["payment.created", "payment.canceled"]

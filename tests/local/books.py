@@ -114,9 +114,14 @@ def _check_payment(
         assert _amounts(invoice) == _amounts(payment), told
         assert took[payment["settlement"]["charge_id"]] == _total(payment), told
 
-    # Nothing is left that somebody could still pay.
+    # Nothing is left that somebody could still pay. Of a session behind a failure that the sandbox
+    # replays nobody was told, so nobody can be led to it; there is one entry for it at most.
     if status in {"canceled", "succeeded"}:
-        assert "open" not in {s["status"] for s in sessions}, told
+        known = {s["id"] for s in payment.get("sessions", []) if "id" in s}
+        lost = [s for s in payment.get("sessions", []) if "id" not in s and s.get("ended")]
+        left = [s["id"] for s in sessions if s["status"] == "open"]
+        assert not known & set(left), told
+        assert len(left) <= len(lost), told
     if payment.get("kind") == "charge":
         assert {i["status"] for i in intents} <= {"succeeded", "canceled"}, told
 

@@ -188,8 +188,11 @@ class Table:
                 codes = [reason.get("Code") for reason in reasons]
                 logger.warning("a write was cancelled", extra={"reasons": codes})
             except (
+                self.client.exceptions.TransactionConflictException,
                 self.client.exceptions.TransactionInProgressException,
                 self.client.exceptions.ProvisionedThroughputExceededException,
+                self.client.exceptions.RequestLimitExceeded,
+                self.client.exceptions.ThrottlingException,
             ):
                 logger.warning("a write was held up")
             else:
