@@ -139,6 +139,13 @@ def test_every_language_has_its_own_words(language: str) -> None:
     assert f'<html lang="{language}' in mail.html
 
 
+def test_the_button_has_the_sellers_colour() -> None:
+    assert "background:#1f5f4f" in mail_of(invoice_of()).html
+    coloured = mail_of(invoice_of(seller=replace(SELLER, accent="#7a1fa2"))).html
+    assert coloured.count("background:#7a1fa2") == 2
+    assert "#1f5f4f" not in coloured
+
+
 def test_the_sandbox_says_so() -> None:
     mail = mail_of(invoice_of(mode="sandbox"))
     assert TEXTS["en"].sandbox_document in mail.text

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from paylink.domain.color import hex_color, lightened, mix, parse_color
 from paylink.domain.mail import InvoiceMailing, Mail, one_line
 from paylink.presentation.document_view import DocumentView, view_document
 from paylink.presentation.documents import invoice_document
@@ -21,6 +22,8 @@ from paylink.presentation.formatting import format_day, format_money
 from paylink.presentation.languages import language_tag
 from paylink.presentation.texts import Texts, texts_in
 
+_ACCENT: Final = "#1f5f4f"  # as in page.css
+_DARK_CARD: Final = parse_color("#1a211e")
 _RULE: Final = "-" * 40
 
 _environment = Environment(
@@ -49,6 +52,7 @@ def invoice_mail(mailing: InvoiceMailing) -> Mail:
         "contact": seller.email or "",
     }
     say = _Speaker(t, parts, asked_for=mailing.asked_for)
+    accent = parse_color(seller.accent or _ACCENT)
     html = _environment.get_template("invoice.html").render(
         lang=language_tag(view.locale),
         direction=view.locale.text_direction,
@@ -58,6 +62,9 @@ def invoice_mail(mailing: InvoiceMailing) -> Mail:
         amount=parts["amount"],
         seller=seller,
         url=mailing.url,
+        accent=hex_color(accent),
+        dark=hex_color(lightened(accent, _DARK_CARD)),
+        on_dark=hex_color(mix(accent, (0, 0, 0), 0.85)),
         attached=mailing.attachment is not None,
     )
     return Mail(
