@@ -283,23 +283,26 @@ def test_a_checkout_whose_answer_was_lost_keeps_the_tax_it_was_asked_with(world:
 
 
 def test_money_under_an_earlier_checkouts_tax_is_that_taxs() -> None:
-    payment = a_payment(tax_mode="rates")
-    for number, rate in enumerate((20, 19), 1):
-        tax = SettledTax(1000, (TaxLine("VAT", f"{rate}", 1000, 10 * rate, "standard_rated"),))
+    payment = a_payment(tax_mode="rates", tax_inclusive=True)
+    for number, (rate, subtotal, amount) in enumerate(((20, 1000, 200), (14, 1053, 147)), 1):
+        line = TaxLine("VAT", f"{rate}", subtotal, amount, "standard_rated")
+        tax = SettledTax(subtotal, (line,))
         session = CheckoutSession(number, f"K{number}", {}, START, id=f"cs_{number}", tax=tax)
         payment = payment.with_tax(tax).with_session(session)
     state = CheckoutState("cs_1", "complete", "paid", "eur", 1200, 0, 1200, "pending")
     change = observe(payment, state, START, "evt_1")
     assert change is not None
     assert numbers_of(change.after) == (1000, 200, 1200, "final")
+    assert change.after.line_items[0].unit_amount == 1000
     assert change.transaction is not None
-    assert change.transaction.amount_total == 1200
+    assert (change.transaction.amount_subtotal, change.transaction.tax_amount) == (1000, 200)
+    more = replace(state, amount_subtotal=1201, amount_total=1201)
     with pytest.raises(CheckoutMismatchError):
-        observe(payment, replace(state, session_id="cs_2"), START, "evt_2")
+        observe(payment, more, START, "evt_2")
     expired = replace(state, session_status="expired", outcome="unpaid")
     ended = observe(payment, expired, START, "evt_3")
     assert ended is not None
-    assert numbers_of(ended.after) == (1000, 190, 1190, "final")
+    assert numbers_of(ended.after) == (1053, 147, 1200, "final")
 
 
 def test_a_checkout_of_another_amount_is_refused(world: World) -> None:
