@@ -8,6 +8,7 @@ function uses them all.
 from __future__ import annotations
 
 import os
+import random
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cache
@@ -50,6 +51,20 @@ def ready(*parts: Callable[[], object]) -> None:
     if "AWS_LAMBDA_INITIALIZATION_TYPE" in os.environ:
         for part in parts:
             part()
+        _safe_to_copy()
+
+
+@cache
+def _safe_to_copy() -> None:
+    """A snapshot of a started function is restored any number of times. Nothing that was made has a
+    connection, a secret or a time in it, and ids come from the system's entropy; but all copies
+    would wait for the same "random" while after a conflict, and meet again.
+    """
+    if os.environ["AWS_LAMBDA_INITIALIZATION_TYPE"] == "snap-start":
+        # A part of Lambda's runtime.
+        from snapshot_restore_py import register_after_restore
+
+        register_after_restore(random.seed)
 
 
 @cache
