@@ -110,6 +110,10 @@ def deploy(ports: Ports, *, stripe_api_base: str) -> dict[str, str]:
         "SurplusRetrySeconds": "5",
         "ReceiptRetrySeconds": "5",
         "ReceiptSender": RECEIPT_SENDER,
+        "WebhookRetrySeconds": "40",
+        "WebhookWaits": "1,1,2,2,3,3,3",
+        "WebhookConcurrency": "4",
+        "LocalWebhooks": "true",
         "LogRetentionDays": "7",
     }
     # On AWS, whoever owns an address follows a link that SES sends there.

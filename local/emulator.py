@@ -1,4 +1,4 @@
-"""Starts the AWS emulator, MiniStack, with eight behaviours that the stack needs and it lacks.
+"""Starts the AWS emulator, MiniStack, with ten behaviours that the stack needs and it lacks.
 
 Run by the emulator's own environment, whose version is pinned: this reaches into it.
 
@@ -26,6 +26,12 @@ It keeps subject and texts of a mail and shows them as JSON: `local.mailbox` kee
 pages.
 
 And it is where a function's writes meet the trouble that tests make (`local.faults`).
+
+Its CloudFormation leaves a parameter's number a text, and its poller of queues stops at one. How
+many runs a queue may have at a time is made a number again.
+
+It wants a right of its own for sending many messages at once. AWS has none: who may send one may
+send many.
 """
 
 from __future__ import annotations
@@ -47,6 +53,8 @@ _execute = lambda_svc._execute_function
 _load_persisted_state = lambda_svc.load_persisted_state
 _load_queues = sqs.load_persisted_state
 _ses_resource = iam_actions._ses_v2_resource_arn
+_extract_iam_action = iam_actions.extract_iam_action
+_concurrency = lambda_svc._sqs_esm_concurrency
 _pin_request_origin = app.pin_request_origin
 
 
@@ -73,6 +81,18 @@ def load_queues_at_this_port(data: dict[str, Any]) -> None:
         queue["url"] = sqs._queue_url_for_account(account, queue["name"])
         queues[account, region, queue["url"]] = queue
     sqs._rebuild_queue_name_index()
+
+
+def action_as_aws_names_it(*request: Any) -> str | None:
+    action = _extract_iam_action(*request)
+    return "sqs:SendMessage" if action == "sqs:SendMessageBatch" else action
+
+
+def concurrency_as_number(esm: dict[str, Any], *others: Any) -> int:
+    scaling = esm.get("ScalingConfig") or {}
+    if "MaximumConcurrency" in scaling:
+        esm = {**esm, "ScalingConfig": {"MaximumConcurrency": int(scaling["MaximumConcurrency"])}}
+    return int(_concurrency(esm, *others))
 
 
 def pin_as_encrypted(address: str, _encrypted: bool) -> None:
@@ -121,6 +141,8 @@ if __name__ == "__main__":
     lambda_svc.load_persisted_state = load_without_stream_positions
     sqs.load_persisted_state = load_queues_at_this_port
     iam_actions._ses_v2_resource_arn = name_the_sender
+    lambda_svc._sqs_esm_concurrency = concurrency_as_number
+    iam_actions.extract_iam_action = action_as_aws_names_it
     app.pin_request_origin = pin_as_encrypted
     ses_v2.handle_request = mailbox.keeping_raw(ses_v2.handle_request, ses._sent_emails_list)
     app._handle_ses_messages_request = mailbox.with_pages(

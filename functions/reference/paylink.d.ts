@@ -74,6 +74,16 @@ export interface ApiKey {
   createdAt: string;
 }
 
+/** One call of an endpoint. */
+export interface Attempt {
+  at: string;
+  /** Null, if there was no response. */
+  responseCode: number | null;
+  /** Why not: `timeout` and the like. */
+  error: string | null;
+  milliseconds: number;
+}
+
 export interface ChargePayment {
   /** Minor units of the currency (cents, for most), before tax unless the seller's prices include it. Each currency has a smallest and a largest amount, which the answer names. */
   amount: number;
@@ -132,6 +142,17 @@ export interface CreateRefund {
   amount?: number | null;
   /** Kept with the refund. The provider is told `duplicate`, `fraudulent` and `requested_by_customer`. */
   reason?: string | null;
+}
+
+export interface CreateWebhook {
+  /** An https URL on the public internet, on port 443 or from 1024 up. */
+  url: string;
+  /** Which events are sent. */
+  events: ("payment_link.created" | "payment_link.completed" | "payment_link.failed" |
+    "payment_link.canceled" | "payment.received" | "payment.failed" | "payment.refunded" |
+    "payment.disputed" | "payment.dispute_resolved" | "payment_method.attached" |
+    "customer.created" | "customer.updated" | "invoice.created")[];
+  description?: string | null;
 }
 
 /** A new key; `apiKey` is shown this once. */
@@ -195,6 +216,34 @@ export interface DeletedApiKey {
   id: string;
   livemode: boolean;
   deleted: boolean;
+}
+
+/** What is left of an endpoint. */
+export interface DeletedWebhook {
+  object: "webhook";
+  id: string;
+  livemode: boolean;
+  deleted: boolean;
+}
+
+/** One event on its way to one endpoint. What the endpoint answered is not kept. */
+export interface Delivery {
+  object: "webhook_delivery";
+  id: string;
+  livemode: boolean;
+  webhookId: string;
+  eventId: string;
+  event: string;
+  status: "pending" | "succeeded" | "failed";
+  /** Oldest first; the last thirty, if there are more. */
+  attempts: Attempt[];
+  /** Of the last attempt. */
+  responseCode: number | null;
+  /** Why it was given up: `endpoint_disabled`, `endpoint_deleted`. */
+  error: string | null;
+  nextAttemptAt: string | null;
+  createdAt: string;
+  updatedAt: string;
 }
 
 /** A customer of whom nothing personal is left. */
@@ -380,6 +429,25 @@ export interface RemovedPaymentMethod {
   deleted: true;
 }
 
+export interface ResendFailed {
+  /** From when on, ISO 8601 with a zone. */
+  since: string;
+}
+
+/** What is sent again. */
+export interface Resent {
+  object: "webhook_resend";
+  livemode: boolean;
+  resent: number;
+  /** False, if time ran out: ask again, with the same `since`. */
+  complete: boolean;
+}
+
+export interface RotateSecret {
+  /** For how long the old secret signs as well. */
+  overlapHours?: number;
+}
+
 /** An invoice that was handed to the mail service. */
 export interface SentInvoice {
   object: "invoice";
@@ -438,6 +506,71 @@ export interface UpdateCustomer {
   address?: AddressFields | null;
   /** Replaces all of the old one. */
   metadata?: Record<string, unknown> | null;
+}
+
+export interface UpdateWebhook {
+  /** An https URL on the public internet, on port 443 or from 1024 up. */
+  url?: string | null;
+  /** Which events are sent. */
+  events?: ("payment_link.created" | "payment_link.completed" | "payment_link.failed" |
+    "payment_link.canceled" | "payment.received" | "payment.failed" | "payment.refunded" |
+    "payment.disputed" | "payment.dispute_resolved" | "payment_method.attached" |
+    "customer.created" | "customer.updated" | "invoice.created")[] | null;
+  /** Null clears it. */
+  description?: string | null;
+  /** Switched on again, nothing is held against the endpoint any more. */
+  isActive?: boolean | null;
+}
+
+/** An address that is told of events. */
+export interface Webhook {
+  object: "webhook";
+  id: string;
+  livemode: boolean;
+  url: string;
+  events: string[];
+  description: string | null;
+  isActive: boolean;
+  /** Why we switched it off: three events in a row `failing` in all attempts, or the answer 410, `gone`. */
+  disabledReason: "failing" | "gone" | null;
+  /** Of the bodies sent to it. */
+  apiVersion: string;
+  /** While an old secret still signs: until when. */
+  secretRotatesAt: string | null;
+  createdAt: string;
+  updatedAt: string;
+}
+
+/** How a test went. */
+export interface WebhookTest {
+  object: "webhook_test";
+  livemode: boolean;
+  success: boolean;
+  deliveryId: string;
+  deliveredAt: string;
+  /** Null, if there was no response. */
+  responseCode: number | null;
+  error: string | null;
+}
+
+/** An endpoint with its newest secret; it is shown this once. */
+export interface WebhookWithSecret {
+  object: "webhook";
+  id: string;
+  livemode: boolean;
+  url: string;
+  events: string[];
+  description: string | null;
+  isActive: boolean;
+  /** Why we switched it off: three events in a row `failing` in all attempts, or the answer 410, `gone`. */
+  disabledReason: "failing" | "gone" | null;
+  /** Of the bodies sent to it. */
+  apiVersion: string;
+  /** While an old secret still signs: until when. */
+  secretRotatesAt: string | null;
+  createdAt: string;
+  updatedAt: string;
+  secretKey: string;
 }
 
 /** An invoice with its line items. */
@@ -705,5 +838,95 @@ export interface Operations {
     };
     body: CreateRefund;
     response: Success<Refund>;
+  };
+  /** List webhook endpoints `GET /webhooks` */
+  listWebhooks: {
+    query: {
+      /** How many to answer at most. */
+      limit?: number;
+      /** `nextCursor` of the page before, with the same filters. */
+      cursor?: string;
+    };
+    response: Page<Webhook>;
+  };
+  /** Register a webhook endpoint `POST /webhooks` */
+  createWebhook: {
+    body: CreateWebhook;
+    response: Success<WebhookWithSecret>;
+  };
+  /** Delete a webhook endpoint `DELETE /webhooks/{webhookId}` */
+  deleteWebhook: {
+    path: {
+      webhookId: string;
+    };
+    response: Success<DeletedWebhook>;
+  };
+  /** Get a webhook endpoint `GET /webhooks/{webhookId}` */
+  getWebhook: {
+    path: {
+      webhookId: string;
+    };
+    response: Success<Webhook>;
+  };
+  /** Change a webhook endpoint `PATCH /webhooks/{webhookId}` */
+  updateWebhook: {
+    path: {
+      webhookId: string;
+    };
+    body: UpdateWebhook;
+    response: Success<Webhook>;
+  };
+  /** Change a webhook endpoint `PUT /webhooks/{webhookId}` */
+  updateWebhookByPut: {
+    path: {
+      webhookId: string;
+    };
+    body: UpdateWebhook;
+    response: Success<Webhook>;
+  };
+  /** List the deliveries to a webhook endpoint `GET /webhooks/{webhookId}/deliveries` */
+  listWebhookDeliveries: {
+    path: {
+      webhookId: string;
+    };
+    query: {
+      status?: "pending" | "succeeded" | "failed";
+      /** How many to answer at most. */
+      limit?: number;
+      /** `nextCursor` of the page before, with the same filters. */
+      cursor?: string;
+    };
+    response: Page<Delivery>;
+  };
+  /** Send a delivery again `POST /webhooks/{webhookId}/deliveries/{deliveryId}/resend` */
+  resendWebhookDelivery: {
+    path: {
+      webhookId: string;
+      deliveryId: string;
+    };
+    response: Success<Delivery>;
+  };
+  /** Send all failed deliveries again `POST /webhooks/{webhookId}/resend` */
+  resendFailedWebhooks: {
+    path: {
+      webhookId: string;
+    };
+    body: ResendFailed;
+    response: Success<Resent>;
+  };
+  /** Rotate the secret of a webhook endpoint `POST /webhooks/{webhookId}/rotate-secret` */
+  rotateWebhookSecret: {
+    path: {
+      webhookId: string;
+    };
+    body: RotateSecret;
+    response: Success<WebhookWithSecret>;
+  };
+  /** Send a test event `POST /webhooks/{webhookId}/test` */
+  testWebhook: {
+    path: {
+      webhookId: string;
+    };
+    response: Success<WebhookTest>;
   };
 }

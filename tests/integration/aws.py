@@ -34,6 +34,8 @@ PHYSICAL_IDS = {
     "InvoiceBucket": BUCKET_NAME,
     "EventBus": BUS_NAME,
     "IssueInvoice": f"{STACK_NAME}-issue_invoice",
+    "DeliveryQueue": f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/deliveries",
+    "TroubleQueue": f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/trouble",
 }
 _NOT_OF_CREATE_TABLE = {
     "PointInTimeRecoverySpecification",
@@ -118,10 +120,13 @@ class Aws:
                 "invoices": self.template.properties("InvoiceRule")["EventPattern"],
                 "receipts": self.template.properties("ReceiptRule")["EventPattern"],
                 "surplus": self.template.properties("SurplusRule")["EventPattern"],
+                "webhooks": self.template.properties("WebhookRule")["EventPattern"],
                 "everything": {"source": [{"prefix": ""}]},
             }
             self.events.create_event_bus(Name=BUS_NAME)
             self._queues = {name: self._rule(name, pattern) for name, pattern in patterns.items()}
+            for name in ("deliveries", "trouble"):
+                self._queues[name] = self.sqs.create_queue(QueueName=name)["QueueUrl"]
         return self._queues
 
     def _rule(self, name: str, pattern: dict[str, Any]) -> str:
@@ -147,7 +152,7 @@ class Aws:
         """Stands in for every call of every client."""
         if operation == "DescribeStacks":
             return self._stack(parameters)
-        if operation == "PutEvents":
+        if operation in {"PutEvents", "SendMessageBatch"}:
             self._bus()
         self.calls.append((operation, parameters))
         if operation == "Invoke":

@@ -12,7 +12,7 @@ from moto import mock_aws
 
 from paylink import bootstrap
 from paylink.adapters.dynamodb import payments as dynamo_payments
-from paylink.services import hear_undelivered, settle_payment, sweep_payments
+from paylink.services import deliver_webhook, hear_undelivered, settle_payment, sweep_payments
 from tests.integration.aws import PHYSICAL_IDS, RECEIPT_SENDER, Aws
 from tests.integration.stripe_driver import StripeSandbox, running_sandbox
 from tests.integration.template import REGION, Template
@@ -33,9 +33,12 @@ def stripe(running_stripe: StripeSandbox) -> StripeSandbox:
 
 @pytest.fixture
 def template(running_stripe: StripeSandbox) -> Template:
-    return Template(
-        PHYSICAL_IDS, {"StripeApiBase": running_stripe.url, "ReceiptSender": RECEIPT_SENDER}
-    )
+    parameters = {
+        "StripeApiBase": running_stripe.url,
+        "ReceiptSender": RECEIPT_SENDER,
+        "LocalWebhooks": "true",
+    }
+    return Template(PHYSICAL_IDS, parameters)
 
 
 @pytest.fixture
@@ -65,7 +68,11 @@ def world(
     capsys: pytest.CaptureFixture[str],
 ) -> Iterator[World]:
     # What a test changes of the environment is taken back by monkeypatch afterwards.
-    for name in template.variables("pay_page") | template.variables("dispatch_events"):
+    for name in (
+        template.variables("pay_page")
+        | template.variables("dispatch_events")
+        | template.variables("deliver_webhooks")
+    ):
         monkeypatch.setenv(name, "")
     clock = Clock()
     monkeypatch.setattr(bootstrap, "clock", clock)
@@ -78,5 +85,5 @@ def world(
 
 def one_thread_for_moto(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pools of one worker: what runs in parallel on AWS runs in turn here."""
-    for module in (sweep_payments, hear_undelivered, dynamo_payments):
+    for module in (sweep_payments, hear_undelivered, dynamo_payments, deliver_webhook):
         monkeypatch.setattr(module, "ThreadPoolExecutor", lambda _workers: ThreadPoolExecutor(1))

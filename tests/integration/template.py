@@ -133,6 +133,8 @@ class Template:
                 return self._values[name]
             case {"Fn::Sub": str(text)}:
                 return re.sub(r"\$\{([^}]+)\}", lambda found: self._values[found[1]], text)
+            case {"Fn::Join": [_, {"Ref": _} as listed]}:
+                return self.resolve(listed)  # a list of parameters has commas already
             case {"Fn::Join": [separator, parts]}:
                 return str(separator).join(self.resolve(part) for part in parts)
             case {"Fn::Select": [index, {"Fn::Split": [separator, text]}]}:

@@ -27,9 +27,13 @@ def test_the_sample_event_announces_only_what_is_new(world: World) -> None:
 def test_the_streams_own_records_reach_the_bus_and_the_invoice_queue(world: World) -> None:
     payment = world.paid({"description": "請求書 فاتورة 😀"})
     events = world.dispatch()
-    assert [event["detail-type"] for event in events] == ["payment.created", "payment.succeeded"]
-    assert all(e["detail"]["data"]["description"] == "請求書 فاتورة 😀" for e in events)
-    assert len({event["detail"]["id"] for event in events}) == 2
+    assert [event["detail-type"] for event in events] == [
+        "payment.created",
+        "payment.succeeded",
+        "payment_method.attached",
+    ]
+    assert all(e["detail"]["data"]["description"] == "請求書 فاتورة 😀" for e in events[:2])
+    assert len({event["detail"]["id"] for event in events}) == 3
     (message,) = world.aws.take_messages("invoices")
     assert json.loads(message["Body"])["detail"]["data"]["paymentId"] == payment["id"]
 

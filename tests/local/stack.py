@@ -90,6 +90,14 @@ class Stack:
         self.http.close()
         self.sandbox.close()
 
+    def call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+        """The data of an answer that was a success."""
+        answer = self.http.request(
+            method, path, json=body, headers={"x-api-key": self.about["apiKey"]}
+        )
+        assert answer.is_success, answer.text
+        return answer.json()["data"]
+
     def post_payment(self, body: dict[str, Any], **headers: str) -> httpx.Response:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         return self.http.post(

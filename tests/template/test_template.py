@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from local.template import load, resources
+from paylink.domain import events, webhook_events
 from paylink.services.send_invoice import CLAIM
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -125,6 +126,8 @@ def test_asynchronous_functions_are_those_known() -> None:
         "ReturnSurplus",
         "ExpireLinks",
         "HearUndelivered",
+        "FanOutEvent",
+        "DeliverWebhooks",
     }
 
 
@@ -154,10 +157,10 @@ def test_dead_letter_queue_keeps_for_two_weeks_and_raises_an_alarm(queue: str) -
     watched = [
         alarm
         for alarm in resources(TEMPLATE, ALARM).values()
-        if named(alarm["Dimensions"][0]["Value"]) == queue
+        if queue in {named(d["Value"]) for d in alarm.get("Dimensions", [])}
+        and alarm["MetricName"] == "ApproximateNumberOfMessagesVisible"
     ]
     assert watched
-    assert watched[0]["MetricName"] == "ApproximateNumberOfMessagesVisible"
     assert (watched[0]["Threshold"], watched[0]["ComparisonOperator"]) == (
         0,
         "GreaterThanThreshold",
@@ -180,7 +183,14 @@ def test_stream_filters_look_at_values_and_not_at_maps_or_lists() -> None:
 
 
 def test_every_queue_is_used() -> None:
-    assert set(QUEUES) == dead_letter_queues() | {"InvoiceQueue", "ReceiptQueue", "SurplusQueue"}
+    assert set(QUEUES) == dead_letter_queues() | {
+        "InvoiceQueue",
+        "ReceiptQueue",
+        "SurplusQueue",
+        "WebhookQueue",
+        "DeliveryQueue",
+        "TroubleQueue",
+    }
 
 
 @pytest.mark.parametrize("index", range(len(list(statements()))))
@@ -221,6 +231,10 @@ def test_only_functions_that_need_secrets_may_read_them() -> None:
         "SendInvoice",
         "SendReceipts",
         "ApiKeys",
+        "WebhookEndpoints",
+        "WebhookDeliveries",
+        "WebhookSetup",
+        "DeliverWebhooks",
         "PayPage",
         "StripeWebhook",
         "ReturnSurplus",
@@ -270,6 +284,8 @@ def test_invoices_are_private_and_only_read_over_tls() -> None:
         ("InvoiceRetrySeconds", "IssueInvoice"),
         ("ReceiptRetrySeconds", "SendReceipts"),
         ("SurplusRetrySeconds", "ReturnSurplus"),
+        ("WebhookRetrySeconds", "FanOutEvent"),
+        ("WebhookRetrySeconds", "DeliverWebhooks"),
     ],
 )
 def test_a_message_is_tried_again_only_after_its_function_has_ended(
@@ -298,3 +314,23 @@ def test_a_receipts_claim_is_over_before_it_is_tried_again() -> None:
     claim = CLAIM.total_seconds()
     assert FUNCTIONS["SendReceipts"]["Timeout"] < claim
     assert claim < TEMPLATE["Parameters"]["ReceiptRetrySeconds"]["Default"]
+
+
+def test_nothing_of_the_local_stack_alone_is_on_by_default() -> None:
+    parameters = TEMPLATE["Parameters"]
+    assert parameters["LocalWebhooks"]["Default"] == "false"
+    waits = [int(seconds) for seconds in parameters["WebhookWaits"]["Default"].split(",")]
+    assert waits == [60, 300, 900, 1800, 3600, 3600, 3600]
+
+
+def test_the_line_that_an_alarm_counts_is_the_line_that_is_logged() -> None:
+    pattern = TEMPLATE["Resources"]["EndpointSwitchedOff"]["Properties"]["FilterPattern"]
+    (line,) = re.findall(r'"(.+)"', pattern)
+    source = ROOT / "layers/paylink/paylink/services/deliver_webhook.py"
+    assert f'logger.error("{line}"' in source.read_text()
+
+
+def test_every_event_that_webhooks_tell_of_has_a_way_to_them() -> None:
+    pattern = TEMPLATE["Resources"]["WebhookRule"]["Properties"]["EventPattern"]
+    told = {rule.source for rule in webhook_events.RULES}
+    assert set(pattern["detail-type"]) == {*told, events.WEBHOOK_DELIVERY_RESENT}

@@ -26,17 +26,22 @@ if TYPE_CHECKING:
     from paylink.adapters.dynamodb.payments import DynamoPayments
     from paylink.adapters.dynamodb.request_counts import DynamoRequestCounts
     from paylink.adapters.dynamodb.table import Table
+    from paylink.adapters.dynamodb.webhooks import DynamoWebhooks
     from paylink.adapters.eventbridge import EventBridgeBus
     from paylink.adapters.lambda_issuer import LambdaIssuer
     from paylink.adapters.s3 import S3Invoices
     from paylink.adapters.ses import SesMailer
+    from paylink.adapters.sqs import SqsDeliveries
     from paylink.adapters.ssm import SsmCredentials
     from paylink.adapters.stripe.accounts import StripeAccounts
+    from paylink.adapters.webhook_http import HttpWebhooks
     from paylink.http.auth import Authenticator
     from paylink.http.rate_limit import RateLimiter
     from paylink.services.customers import CustomerPorts
+    from paylink.services.deliver_webhook import DeliveryPorts
     from paylink.services.documents import Shelf
     from paylink.services.send_invoice import MailPorts
+    from paylink.services.webhook_endpoints import EndpointPorts
 
 
 def clock() -> datetime:
@@ -224,3 +229,45 @@ def customer_ports() -> CustomerPorts:
     from paylink.services.customers import CustomerPorts
 
     return CustomerPorts(customers(), providers(), present_customer, clock)
+
+
+@cache
+def webhooks() -> DynamoWebhooks:
+    from paylink.adapters.dynamodb.webhooks import DynamoWebhooks
+
+    return DynamoWebhooks(table())
+
+
+@cache
+def delivery_queue() -> SqsDeliveries:
+    from paylink.adapters.aws import client
+    from paylink.adapters.sqs import SqsDeliveries
+
+    urls = settings().delivery_queue_url, settings().trouble_queue_url
+    return SqsDeliveries(client("sqs"), *urls)
+
+
+@cache
+def webhook_sender() -> HttpWebhooks:
+    from paylink.adapters.webhook_http import HttpWebhooks
+
+    return HttpWebhooks(local=settings().local_webhooks)
+
+
+def endpoint_ports() -> EndpointPorts:
+    from paylink.services.webhook_endpoints import EndpointPorts
+
+    return EndpointPorts(webhooks(), credentials(), webhook_sender(), clock)
+
+
+def delivery_ports() -> DeliveryPorts:
+    from paylink.services.deliver_webhook import DeliveryPorts
+
+    return DeliveryPorts(
+        webhooks=webhooks(),
+        credentials=credentials(),
+        sender=webhook_sender(),
+        queue=delivery_queue(),
+        clock=clock,
+        waits=settings().webhook_waits,
+    )

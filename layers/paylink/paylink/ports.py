@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal, Protocol
 
 from paylink.domain.api_key import ApiKey
@@ -24,6 +24,8 @@ from paylink.domain.payment import (
 )
 from paylink.domain.provider_event import UndeliveredEvent
 from paylink.domain.refund import RefundState
+from paylink.domain.webhook import Attempt as WebhookAttempt
+from paylink.domain.webhook import Conclusion, Delivery, WebhookEndpoint
 
 Clock = Callable[[], datetime]
 """The present moment, aware and in UTC."""
@@ -411,3 +413,69 @@ class CredentialsStore(Protocol):
 class EventBus(Protocol):
     def publish(self, events: Sequence[DomainEvent]) -> list[str]:
         """Puts events on the bus; returns the ids of those that it did not take."""
+
+
+class EndpointChangedError(Exception):
+    """The endpoint was changed since it was read; the delivery wasn't."""
+
+
+class WebhookRepository(Protocol):
+    """Endpoints and deliveries. A change is refused with VersionConflictError if what it was made
+    from is no longer so."""
+
+    def endpoints(self, organization_id: str, mode: Mode) -> Sequence[WebhookEndpoint]:
+        """All of an owner's, newest first, as of now."""
+
+    def endpoint(
+        self, organization_id: str, mode: Mode, endpoint_id: str
+    ) -> WebhookEndpoint | None: ...
+
+    def add_endpoint(self, endpoint: WebhookEndpoint) -> None:
+        """VersionConflictError if there is one with its id."""
+
+    def update_endpoint(self, endpoint: WebhookEndpoint) -> WebhookEndpoint:
+        """Writes a change of the version that was read; returns it at its new version."""
+
+    def delete_endpoint(self, endpoint: WebhookEndpoint) -> None: ...
+
+    def delivery(self, delivery_id: str) -> Delivery | None:
+        """Of any organization: the caller checks whose it is."""
+
+    def add_delivery(self, delivery: Delivery) -> Delivery:
+        """Writes a new delivery and returns it, or the one there is with its id."""
+
+    def conclude(self, conclusion: Conclusion) -> Delivery:
+        """Writes delivery, endpoint and events in one step; returns the delivery as it is then.
+
+        EndpointChangedError if only the endpoint is no longer as it was read.
+        """
+
+    def deliveries_page(
+        self, endpoint: WebhookEndpoint, before: str | None, limit: int
+    ) -> Sequence[tuple[str, Delivery]]:
+        """Deliveries older than a position, newest first, with their positions."""
+
+
+@dataclass(frozen=True)
+class DeliveryCall:
+    """Word that a delivery may be due; the delivery itself says whether it is."""
+
+    delivery_id: str
+    endpoint_id: str
+    in_trouble: bool
+    """Goes by the queue of endpoints that answer badly or slowly."""
+
+
+class DeliveryQueue(Protocol):
+    def send(self, calls: Sequence[DeliveryCall], delay: timedelta = timedelta(0)) -> None:
+        """Brings calls after a delay, or earlier if it is longer than the queue can wait."""
+
+
+class WebhookSender(Protocol):
+    def check(self, url: str) -> None:
+        """Raises TargetRefusedError for a URL that leads anywhere but to the public internet."""
+
+    def send(
+        self, url: str, headers: Mapping[str, str], body: bytes, at: datetime
+    ) -> WebhookAttempt:
+        """One POST to a URL, checked again; whatever happens is an attempt and no error."""

@@ -33,6 +33,13 @@ class Settings:
     """What makes the PDF of an invoice whose PDF was never stored."""
     rate_limit_per_minute: int
     """Requests per API key and minute; 0 is no limit."""
+    delivery_queue_url: str
+    trouble_queue_url: str
+    """For endpoints that answer badly or slowly."""
+    webhook_waits: tuple[timedelta, ...]
+    """Between the attempts to deliver a webhook."""
+    local_webhooks: bool
+    """Webhooks may go to this machine, and without TLS."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
@@ -49,6 +56,14 @@ class Settings:
             receipt_sender=environment.get("RECEIPT_SENDER", ""),
             issue_invoice_function=environment.get("ISSUE_INVOICE_FUNCTION", ""),
             rate_limit_per_minute=int(environment.get("RATE_LIMIT_PER_MINUTE", "0")),
+            delivery_queue_url=environment.get("DELIVERY_QUEUE_URL", ""),
+            trouble_queue_url=environment.get("TROUBLE_QUEUE_URL", ""),
+            webhook_waits=tuple(
+                timedelta(seconds=int(seconds))
+                for seconds in environment.get("WEBHOOK_WAITS", "").split(",")
+                if seconds
+            ),
+            local_webhooks=environment.get("LOCAL_WEBHOOKS") == "true",
         )
 
     @property

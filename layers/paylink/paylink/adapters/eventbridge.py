@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
 from paylink.domain.events import DomainEvent
 
@@ -56,4 +57,17 @@ def _detail(event: DomainEvent) -> str:
             "data": event.data,
         },
         ensure_ascii=False,
+    )
+
+
+def domain_event(envelope: Mapping[str, Any]) -> DomainEvent:
+    """An event as it was put on the bus."""
+    detail = envelope["detail"]
+    return DomainEvent(
+        type=envelope["detail-type"],
+        time=datetime.fromisoformat(detail["time"]),
+        organization_id=detail["organizationId"],
+        mode=detail["mode"],
+        data=detail["data"],
+        id=detail["id"],
     )

@@ -20,15 +20,20 @@ PAYMENT_SUCCEEDED: Final = "payment.succeeded"
 PAYMENT_CANCELED: Final = "payment.canceled"
 PAYMENT_RECEIVED_TWICE: Final = "payment.received_twice"
 PAYMENT_REFUNDED: Final = "payment.refunded"
+PAYMENT_DISPUTED: Final = "payment.disputed"
+PAYMENT_DISPUTE_RESOLVED: Final = "payment.dispute_resolved"
+PAYMENT_METHOD_ATTACHED: Final = "payment_method.attached"
 CUSTOMER_CREATED: Final = "customer.created"
 CUSTOMER_UPDATED: Final = "customer.updated"
 CUSTOMER_ERASED: Final = "customer.erased"
 INVOICE_ISSUED: Final = "invoice.issued"
+WEBHOOK_ENDPOINT_DISABLED: Final = "webhook_endpoint.disabled"
+WEBHOOK_DELIVERY_RESENT: Final = "webhook_delivery.resent"
 
 
 @dataclass(frozen=True)
 class DomainEvent:
-    """One fact about one payment, invoice or customer of one organization and mode."""
+    """One fact about one payment, invoice, customer or webhook of one organization and mode."""
 
     type: str
     time: datetime

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from paylink.domain.customer import Buyer
@@ -13,6 +13,7 @@ from paylink.domain.language import document_language
 from paylink.domain.organization import Mode, Organization, TaxSettings
 from paylink.domain.payment import LineItem, Payment
 from paylink.domain.tax import TaxLine
+from paylink.domain.timestamps import timestamp
 
 
 @dataclass(frozen=True)
@@ -115,3 +116,29 @@ def issue(
         metadata=dict(payment.metadata or {}),
         language=document_language(None, settlement.buyer.address.country, seller.address.country),
     )
+
+
+def facts(invoice: Invoice, payment: Payment) -> dict[str, Any]:
+    """What `invoice.issued` tells besides the payment; amounts in minor units, tax included where
+    nothing else is said."""
+    method = payment.settlement.payment_method if payment.settlement else None
+    issued, paid = timestamp(invoice.issued_at), timestamp(invoice.paid_at)
+    return {
+        "invoiceId": invoice.id,
+        "invoiceNumber": invoice.number,
+        "invoiceStatus": invoice.status,
+        "invoiceTotal": invoice.amount_total,
+        "subtotal": invoice.amount_subtotal,
+        "total": invoice.amount_total,
+        "grossAmount": invoice.amount_total,
+        "periodStart": paid,
+        "periodEnd": paid,
+        "issueDate": issued,
+        "dueDate": issued,
+        "paidAt": paid,
+        "paymentTransactionId": invoice.transaction_id,
+        "paymentMethod": method.type if method else None,
+        "subPaymentMethod": method.brand if method else None,
+        "customerId": invoice.customer_public_id,
+        "customerEmail": invoice.buyer.email,
+    }

@@ -448,6 +448,27 @@ def event_about(
     return DomainEvent(event_type, now, payment.organization_id, payment.mode, data)
 
 
+def attached(payment: Payment, method: PaymentMethod, now: datetime) -> DomainEvent:
+    """That what a payment was made with was vaulted for its customer."""
+    card = {
+        "brand": method.brand or "",
+        "last4": method.last4 or "",
+        "expMonth": method.exp_month,
+        "expYear": method.exp_year,
+    }
+    return DomainEvent(
+        events.PAYMENT_METHOD_ATTACHED,
+        now,
+        payment.organization_id,
+        payment.mode,
+        {
+            "customerId": payment.customer_public_id,
+            "type": method.type,
+            "card": card if method.type == "card" else None,
+        },
+    )
+
+
 def observe(payment: Payment, state: CheckoutState, now: datetime, cause: str) -> Change | None:
     """Moves a link to where the provider says its money is; None if it is there already.
 

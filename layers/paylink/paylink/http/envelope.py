@@ -6,10 +6,10 @@ import base64
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import Any, overload
+from typing import Any
 
 from paylink.domain.errors import PaylinkError
+from paylink.domain.timestamps import timestamp as timestamp  # noqa: PLC0414 - for the schemas
 
 
 @dataclass(frozen=True)
@@ -51,16 +51,3 @@ def json_response(
     status: int, body: dict[str, Any], headers: dict[str, str] | None = None
 ) -> Response:
     return Response(status, json.dumps(body, ensure_ascii=False), headers or {})
-
-
-@overload
-def timestamp(moment: datetime) -> str: ...
-@overload
-def timestamp(moment: None) -> None: ...
-@overload
-def timestamp(moment: datetime | None) -> str | None: ...
-def timestamp(moment: datetime | None) -> str | None:
-    """ISO 8601, UTC, milliseconds, ``Z``."""
-    if moment is None:
-        return None
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

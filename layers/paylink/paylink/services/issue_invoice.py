@@ -10,6 +10,7 @@ from paylink.domain.errors import PaylinkError, StateConflictError, UnknownPayme
 from paylink.domain.invoice import (
     Invoice,
     document_key_for,
+    facts,
     invoice_id_for,
     issue,
     series_year,
@@ -72,19 +73,7 @@ def _take_number(
         year = series_year(seller, now)
         sequence = invoices.next_sequence(payment.organization_id, payment.mode, year)
         invoice = issue(payment, seller, year, sequence, now)
-        method = payment.settlement.payment_method if payment.settlement else None
-        event = event_about(
-            payment,
-            events.INVOICE_ISSUED,
-            now,
-            {
-                "invoiceId": invoice.id,
-                "invoiceNumber": invoice.number,
-                "paymentTransactionId": invoice.transaction_id,
-                "paymentMethod": method.type if method else None,
-                "subPaymentMethod": method.brand if method else None,
-            },
-        )
+        event = event_about(payment, events.INVOICE_ISSUED, now, facts(invoice, payment))
         try:
             invoices.add(invoice, year, sequence, [event])
         except VersionConflictError:

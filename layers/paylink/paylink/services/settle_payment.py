@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from paylink.domain.customer import Customer
 from paylink.domain.errors import StateConflictError, UnknownPaymentError
-from paylink.domain.payment import Change, CheckoutState, Payment, observe
+from paylink.domain.payment import Change, CheckoutState, Payment, attached, observe
 from paylink.ports import Clock, Commit, PaymentProvider, PaymentRepository, VersionConflictError
 
 _ATTEMPTS = 8
@@ -98,9 +98,10 @@ def _commit_of(change: Change, state: CheckoutState) -> Commit:
             default_payment_method=vaulted.key if vaulted else None,
         )
     )
+    told = (attached(payment, vaulted, payment.updated_at),) if vaulted else ()
     return Commit(
         payment,
-        change.events,
+        (*change.events, *told),
         transaction,
         customer=customer,
         payment_method=vaulted,

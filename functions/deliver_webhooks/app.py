@@ -1,0 +1,14 @@
+"""Off its two queues: calls webhook endpoints, many at a time."""
+
+from typing import Any
+
+from paylink import bootstrap
+from paylink.adapters.sqs import delivery_call
+from paylink.services.deliver_webhook import deliver_webhooks
+
+
+def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
+    calls = {record["messageId"]: delivery_call(record) for record in event["Records"]}
+    failed = deliver_webhooks(list(calls.values()), bootstrap.delivery_ports())
+    again = [message for message, call in calls.items() if call in failed]
+    return {"batchItemFailures": [{"itemIdentifier": message} for message in again]}

@@ -1,0 +1,49 @@
+"""From one event of ours to a delivery for each endpoint that wants it.
+
+Deliveries have ids that follow from event and endpoint, so an event that comes twice is delivered
+once; and whatever this is stopped at, the event comes again.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import cast
+
+from paylink.domain import events
+from paylink.domain.events import DomainEvent
+from paylink.domain.organization import Mode
+from paylink.domain.webhook import delivery_of
+from paylink.domain.webhook_events import outgoing
+from paylink.ports import Clock, DeliveryCall, DeliveryQueue, WebhookRepository
+
+logger = logging.getLogger(__name__)
+
+
+def fan_out_event(
+    event: DomainEvent, *, webhooks: WebhookRepository, queue: DeliveryQueue, clock: Clock
+) -> None:
+    """Keeps and queues the deliveries of an event, once, however often it comes."""
+    if event.type == events.WEBHOOK_DELIVERY_RESENT:
+        # An endpoint that failed before is tried where it holds up nobody else.
+        data = event.data
+        queue.send([DeliveryCall(data["deliveryId"], data["endpointId"], in_trouble=True)])
+        return
+    wanted = outgoing(event.type, event.data)
+    if not wanted:
+        return
+    now = clock()
+    calls = []
+    for endpoint in webhooks.endpoints(event.organization_id, cast("Mode", event.mode)):
+        in_trouble = endpoint.troubled_since is not None
+        for webhook in wanted:
+            if not endpoint.wants(webhook.name):
+                continue
+            delivery = delivery_of(webhook, event.id, event.time, endpoint, now)
+            delivery = webhooks.add_delivery(delivery)
+            if delivery.status == "pending":
+                calls.append(DeliveryCall(delivery.id, endpoint.id, in_trouble))
+    queue.send(calls)
+    logger.info(
+        "event fanned out",
+        extra={"event_id": event.id, "event_type": event.type, "deliveries": len(calls)},
+    )

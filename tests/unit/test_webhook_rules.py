@@ -1,0 +1,162 @@
+"""When a webhook is tried again, when it is given up, and what that means for its endpoint."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from paylink.domain.webhook import (
+    Attempt,
+    Conclusion,
+    Delivery,
+    WebhookEndpoint,
+    conclude,
+    delivery_of,
+)
+from paylink.domain.webhook_events import NAMES, RULES, Outgoing, outgoing
+from tests.unit.fakes import START
+
+WAITS = [timedelta(minutes=m) for m in (1, 5, 15, 30, 60, 60, 60)]
+ENDPOINT = WebhookEndpoint(
+    id="wh_1",
+    organization_id="org_1",
+    mode="sandbox",
+    url="https://hooks.example.com/",
+    events=NAMES,
+    api_version="2026-07-11",
+    created_at=START,
+    updated_at=START,
+    created_by="key",
+)
+DELIVERY = delivery_of(
+    Outgoing("customer.created", {"id": "cus_1"}), "evt_1", START, ENDPOINT, START
+)
+failed = Attempt(START, 20, 500)
+fine = Attempt(START, 20, 200)
+slow = Attempt(START, 4000, 204)
+
+
+def after(
+    attempt: Attempt,
+    delivery: Delivery = DELIVERY,
+    endpoint: WebhookEndpoint = ENDPOINT,
+    jitter: float = 0,
+) -> Conclusion:
+    return conclude(endpoint, delivery, attempt, waits=WAITS, jitter=jitter)
+
+
+@given(st.floats(0, 1), st.integers(0, 6))
+def test_each_wait_is_as_long_as_promised_and_at_most_a_fifth_longer(
+    jitter: float, before: int
+) -> None:
+    tried = after(failed, replace(DELIVERY, tries=before), jitter=jitter).delivery
+    assert tried.next_attempt_at is not None
+    wait = tried.next_attempt_at - failed.ended_at
+    assert WAITS[before] <= wait <= WAITS[before] * 1.2
+    assert tried.status == "pending"
+
+
+def test_the_eighth_failure_is_the_last() -> None:
+    delivery, endpoint = DELIVERY, ENDPOINT
+    for number in range(8):
+        assert delivery.status == "pending", number
+        concluded = after(failed, delivery, endpoint)
+        delivery, endpoint = concluded.delivery, concluded.endpoint or endpoint
+    assert (delivery.status, delivery.next_attempt_at, endpoint.failed_in_row) == (
+        "failed",
+        None,
+        1,
+    )
+
+
+@pytest.mark.parametrize("status", [200, 201, 202, 204, 299])
+def test_any_2xx_is_a_success(status: int) -> None:
+    assert after(Attempt(START, 20, status)).delivery.status == "succeeded"
+
+
+@pytest.mark.parametrize("status", [None, 100, 199, 300, 301, 302, 307, 404, 429, 500])
+def test_nothing_else_is(status: int | None) -> None:
+    assert after(Attempt(START, 20, status, None)).delivery.status == "pending"
+
+
+def test_the_third_failed_event_in_a_row_switches_off_and_is_told_once() -> None:
+    last_try = replace(DELIVERY, tries=7)
+    concluded = after(failed, last_try, replace(ENDPOINT, failed_in_row=2))
+    assert concluded.endpoint is not None
+    assert (concluded.endpoint.is_active, concluded.endpoint.disabled_reason) == (False, "failing")
+    assert [event.type for event in concluded.events] == ["webhook_endpoint.disabled"]
+    again = after(failed, last_try, concluded.endpoint)
+    assert again.events == ()
+
+
+def test_a_success_forgives() -> None:
+    concluded = after(fine, endpoint=replace(ENDPOINT, failed_in_row=2, troubled_since=START))
+    assert concluded.endpoint is not None
+    assert (concluded.endpoint.failed_in_row, concluded.endpoint.troubled_since) == (0, None)
+
+
+def test_failing_or_slow_is_trouble_and_only_a_quick_success_ends_it() -> None:
+    for attempt in (failed, slow):
+        concluded = after(attempt)
+        assert concluded.endpoint is not None
+        assert concluded.endpoint.troubled_since is not None
+        assert after(attempt, endpoint=concluded.endpoint).endpoint is None
+    assert after(fine).endpoint is None
+
+
+def test_gone_is_the_end_at_once() -> None:
+    concluded = after(Attempt(START, 20, 410))
+    assert concluded.endpoint is not None
+    assert (concluded.delivery.status, concluded.endpoint.disabled_reason) == ("failed", "gone")
+
+
+def test_a_test_is_tried_once_and_never_held_against_the_endpoint() -> None:
+    concluded = after(failed, replace(DELIVERY, test=True))
+    assert (concluded.delivery.status, concluded.endpoint) == ("failed", None)
+
+
+def test_a_delivery_follows_from_event_and_endpoint() -> None:
+    same = delivery_of(
+        Outgoing("customer.created", {"id": "cus_1"}),
+        "evt_1",
+        START,
+        ENDPOINT,
+        START + timedelta(hours=1),
+    )
+    assert (same.id, same.event_id, same.body) == (DELIVERY.id, DELIVERY.event_id, DELIVERY.body)
+    other = delivery_of(
+        Outgoing("customer.created", {}), "evt_1", START, replace(ENDPOINT, id="wh_2"), START
+    )
+    assert other.event_id == DELIVERY.event_id
+    assert other.id != DELIVERY.id
+
+
+def test_a_sent_again_delivery_begins_a_new_round_and_a_waiting_one_is_tried_now() -> None:
+    over = replace(DELIVERY, status="failed", tries=8, next_attempt_at=None)
+    assert (over.again(START).status, over.again(START).tries) == ("pending", 0)
+    waiting = replace(DELIVERY, tries=3, next_attempt_at=START + timedelta(hours=1))
+    assert (waiting.again(START).tries, waiting.again(START).next_attempt_at) == (3, START)
+
+
+def test_links_and_charges_are_told_of_by_their_own_events() -> None:
+    def names(event: str, kind: str) -> list[str]:
+        return [webhook.name for webhook in outgoing(event, {"kind": kind})]
+
+    assert names("invoice.issued", "link") == [
+        "payment_link.completed",
+        "payment.received",
+        "invoice.created",
+    ]
+    assert names("invoice.issued", "charge") == ["payment.received", "invoice.created"]
+    assert names("payment.failed", "link") == ["payment_link.failed"]
+    assert names("payment.failed", "charge") == ["payment.failed"]
+    for silent in ("payment.succeeded", "payment.processing", "payment.received_twice"):
+        assert names(silent, "link") == []
+
+
+def test_every_event_of_the_contract_has_one_source() -> None:
+    assert len(NAMES) == len(set(NAMES)) == len(RULES) == 13
