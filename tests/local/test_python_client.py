@@ -18,6 +18,7 @@ from playwright.sync_api import Page
 
 from tests.local.checkout import PAID, expect_receipt, pay
 from tests.local.stack import Stack
+from tests.receiver import receiver
 
 
 @pytest.fixture
@@ -321,6 +322,39 @@ def test_an_api_key_works_until_it_is_deleted(client: Commet) -> None:
     with pytest.raises(CommetAPIError) as again:
         client.api_keys.delete(created.id)
     assert (again.value.status_code, again.value.code) == (404, "api_key_not_found")
+
+
+def test_webhook_endpoints_are_made_changed_tested_and_deleted(client: Commet) -> None:
+    with receiver() as company:
+        made = client.webhooks.create(
+            url=company.url, events=["payment_link.completed"], description="Shop"
+        ).data
+        assert made is not None
+        assert (made.object, made.url, made.is_active) == ("webhook", company.url, True)
+        got = client.webhooks.get(made.id).data
+        assert got is not None
+        assert (got.events, got.description, got.livemode) == (made.events, "Shop", False)
+        assert client.webhooks.list(limit=1).data == [got]
+        changed = client.webhooks.update(made.id, is_active=False, events=["payment.received"]).data
+        assert changed is not None
+        assert (changed.is_active, changed.events) == (False, ["payment.received"])
+        assert changed.api_version == made.api_version
+        went = client.webhooks.test(made.id).data
+        assert went is not None
+        assert (went.success, len(company.got)) == (True, 1)
+        event = client.webhooks.verify_and_parse(
+            raw_body=company.got[0].body.decode(),
+            signature=company.got[0].headers["x-commet-signature"],
+            secret=made.secret_key,
+        )
+        assert event is not None
+        assert event["event"] == "webhook.test"
+        deleted = client.webhooks.delete(made.id).data
+        assert deleted is not None
+        assert (deleted.id, deleted.deleted) == (made.id, True)
+        with pytest.raises(CommetAPIError) as again:
+            client.webhooks.get(made.id)
+        assert (again.value.status_code, again.value.code) == (404, "webhook_not_found")
 
 
 def test_the_asynchronous_client_does_the_same(address: None, stack: Stack) -> None:
