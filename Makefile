@@ -88,6 +88,10 @@ bench: .venv-bench/.installed .venv-sam/.installed ## Measure the built function
 	@$(PYTHON) local/bootstrap.py
 	@.venv-local/bin/python -m benchmarks --python .venv-bench/bin/python --rounds $(or $(ROUNDS),7) --calls $(or $(CALLS),40) --only "$(ONLY)"
 
+.PHONY: webhooks
+webhooks: install ## 1,000 events to 20 endpoints, 5 of them dead and 5 slow, on the running local stack (EVENTS=1000)
+	@.venv/bin/python -m tests.local.webhook_load --state "$(or $(PAYLINK_LOCAL_STATE),.local)" --events $(or $(EVENTS),1000)
+
 # sam pins older versions of packages that the product uses, so it has an environment of its own.
 .venv-sam/.installed: requirements/sam.txt | _python
 	@echo "Installing requirements/sam.txt into .venv-sam"
