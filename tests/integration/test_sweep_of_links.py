@@ -87,7 +87,7 @@ def test_s2_open_paid_and_expired_sessions_end_as_their_money_says(world: World)
     assert sorted(told) == sorted(
         ["payment.created"] * 4
         + ["payment.canceled"] * 2
-        + ["payment.succeeded", "payment.processing"]
+        + ["payment.succeeded", "payment.processing", "payment_method.attached"]
     )
 
 

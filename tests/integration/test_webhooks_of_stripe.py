@@ -90,8 +90,14 @@ def test_a_success_is_settled_with_everything_that_belongs_to_it(world: World) -
     )
     assert lookup["payment_id"] == payment["id"]
 
-    (announced,) = world.dispatch()
+    announced, attached = world.dispatch()
     assert announced["detail-type"] == "payment.succeeded"
+    assert attached["detail-type"] == "payment_method.attached"
+    assert attached["detail"]["data"] == {
+        "customerId": found["customerId"],
+        "type": "card",
+        "card": {"brand": "visa", "last4": "4242", "expMonth": 12, "expYear": 2034},
+    }
     data = announced["detail"]["data"]
     assert (data["paymentId"], data["amount"], data["customerId"]) == (
         payment["id"],
