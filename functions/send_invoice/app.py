@@ -13,6 +13,7 @@ from paylink.http.schemas.invoices import SEND, present_sent
 from paylink.services.send_invoice import send_invoice
 
 lambda_handler = Api()
+bootstrap.ready(bootstrap.mail_ports)
 
 
 @lambda_handler.route("POST /invoices/{invoiceId}/send", "invoice:write", SEND)

@@ -14,6 +14,7 @@ from paylink import bootstrap
 from paylink.services.send_invoice import send_receipt
 
 processor = BatchProcessor(event_type=EventType.SQS)
+bootstrap.ready(bootstrap.mail_ports)
 
 
 def send(record: SQSRecord) -> None:

@@ -84,6 +84,7 @@ def _settle(
             payments=payments,
             provider=provider,
             clock=clock,
+            known=payment,
         )
     except ProviderSessionGoneError:
         logger.error(  # noqa: TRY400 - the message says it all

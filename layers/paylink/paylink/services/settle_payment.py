@@ -38,14 +38,16 @@ def settle_payment(
     payments: PaymentRepository,
     provider: PaymentProvider,
     clock: Clock,
+    known: Payment | None = None,
 ) -> Settled:
     """Fetches one checkout and commits what follows from it, once.
 
+    ``known`` is the payment as the caller has just read it, which spares the first reading.
     Raises UnknownPaymentError, CheckoutMismatchError, ProviderUnavailableError, and
     StateConflictError when others kept changing the payment.
     """
     for attempt in range(_ATTEMPTS):
-        payment = payments.get(payment_id)
+        payment = known if known is not None and attempt == 0 else payments.get(payment_id)
         if payment is None:
             raise UnknownPaymentError()
         state = provider.fetch_checkout(session_id)

@@ -1,0 +1,54 @@
+"""How often a call asks the table, once its container knows its caller: each time is a wait."""
+
+from __future__ import annotations
+
+from tests.integration.world import Answer, World, http_event
+
+COMPLETED = "checkout.session.completed"
+
+
+def asked(world: World) -> list[str]:
+    return [operation for operation, _ in world.aws.calls]
+
+
+def page(world: World) -> Answer:
+    headers = {"x-api-key": world.seller.api_key}
+    event = http_event(
+        "get_payment", route="GET /payments", headers=headers, query={"limit": "100"}
+    )
+    return world.http("payments", event)
+
+
+def test_a_link_is_two_writes_and_one_call_to_the_provider(world: World) -> None:
+    world.post_payment(key="first")
+    world.aws.calls.clear()
+    world.stripe.forget_requests()
+    assert world.post_payment(key="second").status == 201
+    assert asked(world) == ["TransactWriteItems", "TransactWriteItems"]
+    assert len(world.stripe.requests()) == 1
+
+
+def test_money_that_came_is_one_read_and_one_write(world: World) -> None:
+    for _ in range(2):
+        world.stripe.pay(world.checkout_url(world.create()["id"]))
+    for event in world.provider_events(COMPLETED):
+        world.aws.calls.clear()
+        assert world.deliver(event).json["outcome"] == "succeeded"
+    assert asked(world) == ["GetItem", "TransactWriteItems"]
+
+
+def test_a_payment_is_one_read(world: World) -> None:
+    payment = world.create()
+    world.payment(payment["id"])
+    world.aws.calls.clear()
+    world.payment(payment["id"])
+    assert asked(world) == ["GetItem"]
+
+
+def test_a_list_is_its_shards_side_by_side_and_one_batch(world: World) -> None:
+    for _ in range(3):
+        world.create()
+    page(world)
+    world.aws.calls.clear()
+    assert len(page(world).json["data"]) == 3
+    assert asked(world) == ["Query"] * 4 + ["BatchGetItem"]
