@@ -6,6 +6,8 @@ from paylink import bootstrap
 from paylink.adapters.sqs import delivery_call
 from paylink.services.deliver_webhook import deliver_webhooks
 
+bootstrap.ready(bootstrap.delivery_ports)
+
 
 def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     calls = {record["messageId"]: delivery_call(record) for record in event["Records"]}

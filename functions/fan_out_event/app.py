@@ -15,6 +15,7 @@ from paylink.adapters.eventbridge import domain_event
 from paylink.services.fan_out_event import fan_out_event
 
 processor = BatchProcessor(event_type=EventType.SQS)
+bootstrap.ready(bootstrap.webhooks, bootstrap.delivery_queue)
 
 
 def fan_out(record: SQSRecord) -> None:

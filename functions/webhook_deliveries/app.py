@@ -15,6 +15,7 @@ from paylink.http.schemas import webhooks as schemas
 from paylink.services import webhook_deliveries as deliveries
 
 lambda_handler = Api()
+bootstrap.ready(bootstrap.webhooks, bootstrap.credentials)
 
 
 @lambda_handler.route("GET /webhooks/{webhookId}/deliveries", "webhook:read", schemas.DELIVERIES)
@@ -37,10 +38,8 @@ def list_webhook_deliveries(request: Request, caller: Caller) -> Response:
 def resend_webhook_delivery(
     request: Request, caller: Caller, _: dict[str, Any], _seed: Seed
 ) -> Response:
-    webhook_id, delivery_id = (request.parameters[name] for name in ("webhookId", "deliveryId"))
-    found = deliveries.resend_delivery(
-        webhook_id, delivery_id, caller.owner, bootstrap.webhooks(), bootstrap.clock
-    )
+    named = request.parameters["webhookId"], request.parameters["deliveryId"]
+    found = deliveries.resend_delivery(named, caller.owner, bootstrap.webhooks(), bootstrap.clock)
     return json_response(200, success(schemas.present_delivery(found)))
 
 
@@ -49,8 +48,6 @@ def resend_webhook_delivery(
 def resend_failed_webhooks(
     request: Request, caller: Caller, since: datetime, _seed: Seed
 ) -> Response:
-    webhook_id = request.parameters["webhookId"]
-    done = deliveries.resend_failed(
-        webhook_id, since, caller.owner, bootstrap.webhooks(), bootstrap.clock
-    )
+    webhook_id, webhooks = request.parameters["webhookId"], bootstrap.webhooks()
+    done = deliveries.resend_failed(webhook_id, since, caller.owner, webhooks, bootstrap.clock)
     return json_response(200, success(schemas.present_resent(done, caller.mode)))

@@ -13,6 +13,7 @@ from paylink.http.schemas import webhooks as schemas
 from paylink.services import webhook_endpoints as endpoints
 
 lambda_handler = Api()
+bootstrap.ready(bootstrap.webhooks, bootstrap.credentials)
 
 
 @lambda_handler.route("POST /webhooks", "webhook:write", schemas.CREATE)
@@ -45,9 +46,8 @@ def get(request: Request, caller: Caller) -> Response:
 @lambda_handler.route("PATCH /webhooks/{webhookId}", "webhook:write", schemas.UPDATE)
 @once(schemas.changes_of_webhook)
 def update(request: Request, caller: Caller, changes: dict[str, Any], _seed: Seed) -> Response:
-    changed = endpoints.update_endpoint(
-        request.parameters["webhookId"], changes, caller.owner, bootstrap.endpoint_ports()
-    )
+    webhook_id, ports = request.parameters["webhookId"], bootstrap.endpoint_ports()
+    changed = endpoints.update_endpoint(webhook_id, changes, caller.owner, ports)
     return json_response(200, success(schemas.present_webhook(changed)))
 
 

@@ -15,6 +15,7 @@ from paylink.services.webhook_deliveries import send_test
 from paylink.services.webhook_endpoints import rotate_secret
 
 lambda_handler = Api()
+bootstrap.ready(bootstrap.webhooks, bootstrap.credentials)
 
 
 @lambda_handler.route("POST /webhooks/{webhookId}/test", "webhook:write", schemas.TEST)

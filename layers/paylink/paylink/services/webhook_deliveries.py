@@ -57,16 +57,17 @@ def list_deliveries(
 
 
 def resend_delivery(
-    endpoint_id: str,
-    delivery_id: str,
+    named: tuple[str, str],
     owner: Owner,
     webhooks: WebhookRepository,
     clock: Clock,
 ) -> Delivery:
     """Begins a new round of attempts; one that is on its way is tried now.
 
-    Raises WebhookNotFoundError for either, and ValidationError while the endpoint is switched off.
+    ``named`` are the ids of endpoint and delivery. Raises WebhookNotFoundError for either, and
+    ValidationError while the endpoint is switched off.
     """
+    endpoint_id, delivery_id = named
     endpoint = _switched_on(endpoint_id, owner, webhooks)
     for attempt in range(_ATTEMPTS):
         delivery = webhooks.delivery(delivery_id)
