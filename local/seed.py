@@ -25,6 +25,7 @@ from stripe import api_version
 from local.settings import STACK_NAME, STATE, LocalStackError, read_json, write_json
 from paylink import cli
 from paylink.adapters.stripe.webhook import EVENT_TYPES
+from paylink.operator.stripe_account import STRIPE_SECRET_KEY, STRIPE_WEBHOOK_SECRETS
 
 SEED_FILE = STATE / "seed.json"
 _MADE = "3"
@@ -100,8 +101,8 @@ class Seeder:
         self._api_url = api_url
         self._stripe_url = stripe_url
         # With these, the stack talks to Stripe itself, whose events the Stripe CLI brings.
-        self._own_key = os.environ.get(cli.STRIPE_SECRET_KEY, "")
-        self._own_secrets = os.environ.get(cli.STRIPE_WEBHOOK_SECRETS, "")
+        self._own_key = os.environ.get(STRIPE_SECRET_KEY, "")
+        self._own_secrets = os.environ.get(STRIPE_WEBHOOK_SECRETS, "")
 
     def seeded(self) -> dict[str, Any]:
         """What is there already if it still works, else all of it made anew."""
@@ -176,8 +177,8 @@ class Seeder:
             endpoints[mode] = self._endpoint(organization, mode, stripe[mode])
             if self._own_key:
                 endpoints[mode]["secret"] = self._own_secrets
-            os.environ[cli.STRIPE_SECRET_KEY] = self._own_key or stripe[mode]
-            os.environ[cli.STRIPE_WEBHOOK_SECRETS] = endpoints[mode]["secret"]
+            os.environ[STRIPE_SECRET_KEY] = self._own_key or stripe[mode]
+            os.environ[STRIPE_WEBHOOK_SECRETS] = endpoints[mode]["secret"]
             if not (self._own_key and mode == "live"):
                 operator("stripe", "set", organization, "--mode", mode)
             keys[mode] = operator("keys", "create", organization, "--mode", mode)["apiKey"]

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from paylink import cli
+from paylink.operator.stripe_account import STRIPE_SECRET_KEY, STRIPE_WEBHOOK_SECRETS
 from tests.integration.template import STACK_NAME
 from tests.integration.world import World
 
@@ -163,8 +164,8 @@ def test_stripes_secrets_are_kept_encrypted_and_nowhere_else(
     world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     organization = world.operator("organizations", "create", "--name", "X")["id"]
-    monkeypatch.setenv(cli.STRIPE_SECRET_KEY, STRIPE_KEY)
-    monkeypatch.setenv(cli.STRIPE_WEBHOOK_SECRETS, f"{WEBHOOK_SECRET},whsec_next_one")
+    monkeypatch.setenv(STRIPE_SECRET_KEY, STRIPE_KEY)
+    monkeypatch.setenv(STRIPE_WEBHOOK_SECRETS, f"{WEBHOOK_SECRET},whsec_next_one")
     capsys.readouterr()
     assert cli.main(["--stack", STACK_NAME, "stripe", "set", organization, "--mode", "live"]) == 0
     printed = capsys.readouterr()
@@ -192,7 +193,11 @@ def test_setting_secrets_again_keeps_download_links_alive(world: World) -> None:
     assert world.download(world.invoice_of(payment), found[1]).status == 303
 
 
-NOT_ENOUGH = [{}, {cli.STRIPE_SECRET_KEY: "sk"}, {cli.STRIPE_WEBHOOK_SECRETS: "w"}]
+NOT_ENOUGH = [
+    {},
+    {STRIPE_SECRET_KEY: "sk"},
+    {STRIPE_WEBHOOK_SECRETS: "w"},
+]
 
 
 @pytest.mark.parametrize("given", NOT_ENOUGH)
@@ -203,20 +208,20 @@ def test_without_its_variables_nothing_is_set(
     given: dict[str, str],
 ) -> None:
     organization = world.operator("organizations", "create", "--name", "X")["id"]
-    for name in (cli.STRIPE_SECRET_KEY, cli.STRIPE_WEBHOOK_SECRETS):
+    for name in (STRIPE_SECRET_KEY, STRIPE_WEBHOOK_SECRETS):
         monkeypatch.delenv(name, raising=False)
     for name, value in given.items():
         monkeypatch.setenv(name, value)
     message = refused(world, capsys, "stripe", "set", organization, "--mode", "live")
-    assert cli.STRIPE_SECRET_KEY in message
+    assert STRIPE_SECRET_KEY in message
 
 
 def test_empty_secrets_between_commas_are_none(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An empty secret would let anybody sign webhooks."""
-    monkeypatch.setenv(cli.STRIPE_SECRET_KEY, world.seller.stripe_key)
-    monkeypatch.setenv(cli.STRIPE_WEBHOOK_SECRETS, f"{world.seller.webhook_secret}, ,")
+    monkeypatch.setenv(STRIPE_SECRET_KEY, world.seller.stripe_key)
+    monkeypatch.setenv(STRIPE_WEBHOOK_SECRETS, f"{world.seller.webhook_secret}, ,")
     world.operator("stripe", "set", world.seller.organization_id, "--mode", "sandbox")
     world.new_container()
     payment = world.create()

@@ -7,8 +7,8 @@ import time
 import pytest
 import stripe as sdk
 
-from paylink import cli
 from paylink.adapters.stripe import account
+from paylink.operator.stripe_account import STRIPE_SECRET_KEY, STRIPE_WEBHOOK_SECRETS
 from tests.integration.world import World
 
 CREATE = "/v1/checkout/sessions"
@@ -149,13 +149,13 @@ def test_m4_our_own_minimum_needs_no_provider(world: World) -> None:
 def test_a_revoked_stripe_key_is_our_trouble_and_not_the_callers(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(cli.STRIPE_SECRET_KEY, "not a key")
-    monkeypatch.setenv(cli.STRIPE_WEBHOOK_SECRETS, world.seller.webhook_secret)
+    monkeypatch.setenv(STRIPE_SECRET_KEY, "not a key")
+    monkeypatch.setenv(STRIPE_WEBHOOK_SECRETS, world.seller.webhook_secret)
     world.operator("stripe", "set", world.seller.organization_id, "--mode", "sandbox")
     answer = world.post_payment(key="k")
     assert answer.refused() == (502, "internal_error", "provider_unavailable")
     assert "not a key" not in answer.text
-    monkeypatch.setenv(cli.STRIPE_SECRET_KEY, world.seller.stripe_key)
+    monkeypatch.setenv(STRIPE_SECRET_KEY, world.seller.stripe_key)
     world.operator("stripe", "set", world.seller.organization_id, "--mode", "sandbox")
     world.new_container()
     assert_the_retry_ends_well(world)

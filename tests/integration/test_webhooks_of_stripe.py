@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from paylink import bootstrap, cli
+from paylink import bootstrap
 from paylink.domain.payment import cancel
+from paylink.operator.stripe_account import STRIPE_SECRET_KEY, STRIPE_WEBHOOK_SECRETS
 from paylink.ports import Commit
 from tests.integration.stripe_driver import (
     ASKS_3DS,
@@ -747,8 +748,8 @@ def test_m1_yen_go_the_whole_way(world: World) -> None:
 
 def test_rotating_secrets_takes_effect_in_new_containers(world: World) -> None:
     payment, event = bought(world)
-    os.environ[cli.STRIPE_SECRET_KEY] = world.seller.stripe_key
-    os.environ[cli.STRIPE_WEBHOOK_SECRETS] = "whsec_new"
+    os.environ[STRIPE_SECRET_KEY] = world.seller.stripe_key
+    os.environ[STRIPE_WEBHOOK_SECRETS] = "whsec_new"
     world.operator("stripe", "set", world.seller.organization_id, "--mode", "sandbox")
     world.new_container()
     assert world.deliver(event).status == 400

@@ -16,6 +16,7 @@ from typing import Any
 
 from paylink import cli
 from paylink.adapters.stripe.webhook import EVENT_TYPES
+from paylink.operator.stripe_account import STRIPE_SECRET_KEY, STRIPE_WEBHOOK_SECRETS
 from tests.integration.aws import Aws, Saved
 from tests.integration.stripe_driver import StripeSandbox, signature, webhook_body
 from tests.integration.template import ROOT, STACK_NAME, Template
@@ -260,10 +261,13 @@ class World:
     def add_mode(self, organization_id: str, account: str, mode: str) -> Seller:
         kind = "live" if mode == "live" else "test"
         stripe_key, secret = f"sk_{kind}_{account}_key", f"whsec_{account}{mode}"
-        os.environ[cli.STRIPE_SECRET_KEY] = stripe_key
-        os.environ[cli.STRIPE_WEBHOOK_SECRETS] = f"whsec_old{account}, {secret}"
+        os.environ[STRIPE_SECRET_KEY] = stripe_key
+        os.environ[STRIPE_WEBHOOK_SECRETS] = f"whsec_old{account}, {secret}"
         self.operator("stripe", "set", organization_id, "--mode", mode)
-        del os.environ[cli.STRIPE_SECRET_KEY], os.environ[cli.STRIPE_WEBHOOK_SECRETS]
+        del (
+            os.environ[STRIPE_SECRET_KEY],
+            os.environ[STRIPE_WEBHOOK_SECRETS],
+        )
         key = self.operator("keys", "create", organization_id, "--mode", mode)["apiKey"]
         return Seller(organization_id, mode, key, stripe_key, secret)
 

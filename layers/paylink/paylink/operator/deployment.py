@@ -1,0 +1,52 @@
+"""The stack that the operator works on, found by its outputs, so that nothing else is needed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import boto3
+
+from paylink.adapters.dynamodb.api_keys import DynamoApiKeys
+from paylink.adapters.dynamodb.organizations import DynamoOrganizations
+from paylink.adapters.dynamodb.payments import DynamoPayments
+from paylink.adapters.dynamodb.table import Table
+from paylink.adapters.ssm import SsmCredentials
+from paylink.adapters.stripe.accounts import StripeAccounts
+from paylink.domain.organization import Organization
+
+
+class UsageError(Exception):
+    """What was asked for can't be done; the message says why."""
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """The parts of one stack that an operator works on."""
+
+    organizations: DynamoOrganizations
+    keys: DynamoApiKeys
+    credentials: SsmCredentials
+    payments: DynamoPayments
+    providers: StripeAccounts
+
+    @classmethod
+    def of_stack(cls, name: str) -> Deployment:
+        """Finds table and secrets by the outputs of a CloudFormation stack."""
+        found = boto3.client("cloudformation").describe_stacks(StackName=name)["Stacks"][0]
+        outputs = {o["OutputKey"]: o["OutputValue"] for o in found.get("Outputs", [])}
+        table = Table(boto3.client("dynamodb"), outputs["TableName"])
+        credentials = SsmCredentials(boto3.client("ssm"), outputs["SecretsPrefix"])
+        api_base = outputs.get("StripeApiBase", "")  # no output where it is Stripe's own
+        return cls(
+            DynamoOrganizations(table),
+            DynamoApiKeys(table),
+            credentials,
+            DynamoPayments(table),
+            StripeAccounts(credentials, outputs["DeploymentId"], api_base),
+        )
+
+    def organization(self, organization_id: str) -> Organization:
+        found = self.organizations.get(organization_id)
+        if found is None:
+            raise UsageError(f"there is no organization {organization_id}")
+        return found
