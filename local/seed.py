@@ -15,16 +15,15 @@ import json
 import os
 import sys
 import urllib.error
-import urllib.parse
 import urllib.request
 from pathlib import Path
 from typing import Any
 
-from stripe import api_version
-
 from local.settings import STACK_NAME, STATE, LocalStackError, read_json, write_json
 from paylink import cli
-from paylink.adapters.stripe.webhook import EVENT_TYPES
+from paylink.adapters.stripe.setup import StripeSetup, StripeSetupError
+from paylink.domain.organization import Mode
+from paylink.operator.deployment import Deployment
 from paylink.operator.stripe_account import STRIPE_SECRET_KEY, STRIPE_WEBHOOK_SECRETS
 
 SEED_FILE = STATE / "seed.json"
@@ -88,11 +87,10 @@ def operator(*arguments: str) -> dict[str, Any]:
     return result
 
 
-def request(url: str, headers: dict[str, str], form: list[tuple[str, str]] | None = None) -> Any:
-    """The JSON answer of a GET, or of a POST with a form; HTTPError for what isn't 2xx."""
-    body = urllib.parse.urlencode(form).encode() if form is not None else None
+def request(url: str, headers: dict[str, str]) -> Any:
+    """The JSON answer of a GET; HTTPError for what isn't 2xx."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with opener.open(urllib.request.Request(url, body, headers), timeout=60) as answer:
+    with opener.open(urllib.request.Request(url, headers=headers), timeout=60) as answer:
         return json.loads(answer.read())
 
 
@@ -136,7 +134,7 @@ class Seeder:
     def _works(self, seed: dict[str, Any]) -> bool:
         """Whether both the deployed stack and the Stripe sandbox still know of it."""
         try:
-            for key in seed["stripeKeys"]:
+            for key in [] if self._own_key else seed["stripeKeys"]:
                 authorized = {"authorization": f"Bearer {key}"}
                 if not request(f"{self._stripe_url}/v1/webhook_endpoints", authorized)["data"]:
                     return False
@@ -174,31 +172,31 @@ class Seeder:
         for mode in seller["modes"]:
             kind = "live" if mode == "live" else "test"
             stripe[mode] = f"sk_{kind}_{seller['account']}_local"
-            endpoints[mode] = self._endpoint(organization, mode, stripe[mode])
-            if self._own_key:
-                endpoints[mode]["secret"] = self._own_secrets
-            os.environ[STRIPE_SECRET_KEY] = self._own_key or stripe[mode]
-            os.environ[STRIPE_WEBHOOK_SECRETS] = endpoints[mode]["secret"]
-            if not (self._own_key and mode == "live"):
+            if not self._own_key:
+                self._forget_earlier_stacks(stripe[mode])
+                os.environ[STRIPE_SECRET_KEY] = stripe[mode]
+                operator("stripe", "connect", organization, "--mode", mode)
+            elif mode == "sandbox":
                 operator("stripe", "set", organization, "--mode", mode)
+            endpoints[mode] = self._endpoint(organization, mode)
             keys[mode] = operator("keys", "create", organization, "--mode", mode)["apiKey"]
         return {"id": organization, "keys": keys, "stripe": stripe, "endpoints": endpoints}
 
-    def _endpoint(self, organization: str, mode: str, key: str) -> dict[str, str]:
-        """Makes the account's webhook endpoint; those of an earlier stack are deleted."""
-        endpoints = f"{self._stripe_url}/v1/webhook_endpoints"
-        authorized = {"authorization": f"Bearer {key}"}
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        for old in request(endpoints, authorized)["data"]:
-            opener.open(
-                urllib.request.Request(
-                    f"{endpoints}/{old['id']}", None, authorized, method="DELETE"
-                )
-            ).close()
-        url = f"{self._api_url}/stripe/webhook/{organization}/{mode}"
-        form = [("url", url), ("api_version", str(api_version))]
-        form += [("enabled_events[]", kind) for kind in sorted(EVENT_TYPES)]
-        return {"url": url, "secret": request(endpoints, authorized, form)["secret"]}
+    def _forget_earlier_stacks(self, key: str) -> None:
+        """Their endpoints would only fail, and an account has a number of places."""
+        setup = StripeSetup(key, self._stripe_url)
+        for endpoint in setup.endpoints():
+            setup.remove_endpoint(endpoint.id)
+
+    def _endpoint(self, organization: str, mode: Mode) -> dict[str, str]:
+        """Where the account's events go, and what signs them."""
+        deployment = Deployment.of_stack(STACK_NAME)
+        credentials = deployment.credentials.get(organization, mode)
+        known = credentials.webhook_secrets if credentials else ()
+        return {
+            "url": deployment.webhook_url(organization, mode),
+            "secret": ",".join(known),
+        }
 
 
 def main() -> None:
@@ -209,10 +207,10 @@ def main() -> None:
     arguments = parser.parse_args()
     try:
         seed = Seeder(arguments.api, arguments.stripe).seeded()
+    except (StripeSetupError, LocalStackError) as error:
+        sys.exit(str(error))
     except urllib.error.HTTPError as error:
         sys.exit(f"{error.url}: {error} {error.read().decode(errors='replace')[:500]}")
-    except LocalStackError as error:
-        sys.exit(str(error))
     write_json(arguments.output, seed)
 
 

@@ -14,7 +14,7 @@ from paylink.operator.stripe_account import STRIPE_SECRET_KEY, STRIPE_WEBHOOK_SE
 from tests.integration.template import STACK_NAME
 from tests.integration.world import World
 
-STRIPE_KEY = "sk_test_topsecret_0123456789"
+STRIPE_KEY = "sk_live_topsecret_0123456789"
 WEBHOOK_SECRET = "whsec_topsecret_0123456789"
 
 

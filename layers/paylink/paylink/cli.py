@@ -14,6 +14,7 @@ from collections.abc import Sequence
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from paylink.adapters.stripe.setup import StripeSetupError
 from paylink.domain.errors import PaylinkError
 from paylink.domain.payment import CheckoutMismatchError
 from paylink.operator import keys, organizations, payments, stripe_account
@@ -30,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ClientError, BotoCoreError) as error:
         print(f"paylink: AWS: {error}", file=sys.stderr)
         return 1
-    except (PaylinkError, CheckoutMismatchError) as error:
+    except (PaylinkError, CheckoutMismatchError, StripeSetupError) as error:
         print(f"paylink: {error}", file=sys.stderr)
         return 1
     print(json.dumps(result, indent=2, ensure_ascii=False, default=str))

@@ -81,6 +81,9 @@ class ProviderCredentials:
     """Every signing secret that is valid now; more than one while a secret is being rotated."""
     signing_key: str
     """Ours: signs download links and cursors."""
+    webhook_endpoint: str = ""
+    """The id of the endpoint at the provider that the first secret is of; empty for one that was
+    made elsewhere."""
 
     def __repr__(self) -> str:
         return "ProviderCredentials(…)"

@@ -12,7 +12,7 @@ from paylink.adapters.dynamodb.payments import DynamoPayments
 from paylink.adapters.dynamodb.table import Table
 from paylink.adapters.ssm import SsmCredentials
 from paylink.adapters.stripe.accounts import StripeAccounts
-from paylink.domain.organization import Organization
+from paylink.domain.organization import Mode, Organization
 
 
 class UsageError(Exception):
@@ -28,6 +28,9 @@ class Deployment:
     credentials: SsmCredentials
     payments: DynamoPayments
     providers: StripeAccounts
+    stripe_api_base: str
+    """Empty for Stripe itself."""
+    webhook_url_template: str
 
     @classmethod
     def of_stack(cls, name: str) -> Deployment:
@@ -43,6 +46,8 @@ class Deployment:
             credentials,
             DynamoPayments(table),
             StripeAccounts(credentials, outputs["DeploymentId"], api_base),
+            api_base,
+            outputs["StripeWebhookUrlTemplate"],
         )
 
     def organization(self, organization_id: str) -> Organization:
@@ -50,3 +55,9 @@ class Deployment:
         if found is None:
             raise UsageError(f"there is no organization {organization_id}")
         return found
+
+    def webhook_url(self, organization_id: str, mode: Mode) -> str:
+        """Where the provider tells of one organization's payments."""
+        return self.webhook_url_template.replace("{organizationId}", organization_id).replace(
+            "{mode}", mode
+        )
