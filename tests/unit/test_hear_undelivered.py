@@ -133,6 +133,24 @@ def test_an_event_that_cannot_be_handled_now_waits_and_holds_up_no_other(world: 
     assert world.memory.heard[OWNER] == world.clock()
 
 
+def test_an_event_that_breaks_us_holds_up_no_other_and_is_given_up_as_well(world: World) -> None:
+    first, second = world.paid(), world.paid()
+    dashboard_refund(world, first)
+    world.clock.advance(minutes=20)
+    dashboard_refund(world, second)
+
+    def broken() -> None:
+        raise ValueError("what the provider said makes no sense")
+
+    world.provider.interrupt("refunds_of", broken)
+    assert world.hear_undelivered() == Hearing(accounts=1, handled=1, waiting=1)
+    assert world.payment(second).amount_refunded > 0 == world.payment(first).amount_refunded
+    world.clock.advance(days=3)
+    world.provider.interrupt("refunds_of", broken)
+    assert world.hear_undelivered().given_up == 1
+    assert world.memory.heard[OWNER] == world.clock()
+
+
 def test_an_event_of_a_payment_that_is_not_there_is_given_up_after_three_days(
     world: World,
 ) -> None:

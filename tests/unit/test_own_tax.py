@@ -231,6 +231,20 @@ def test_who_corrects_what_they_said_gets_another_checkout(world: World) -> None
     assert reasons(world.payment(made["id"])) == ["reverse_charge"]
 
 
+def test_corrections_end_before_the_payment_outgrows_the_table(world: World) -> None:
+    made = create(world)
+    for number in range(105):
+        url = world.open_with(made["id"], Told(("FR", "DE")[number % 2]))
+    assert len(world.payment(made["id"]).sessions) == 100
+    assert world.open(made["id"]) == url
+    assert len(world.provider.live(made["id"])) == 1
+    world.clock.advance(hours=25)
+    world.open_with(made["id"], Told("FR"))
+    world.provider.pay(world.session(made["id"]))
+    world.hear(made["id"])
+    assert numbers_of(world.payment(made["id"])) == (1000, 200, 1200, "final")
+
+
 def test_money_that_came_is_not_taken_back_by_a_correction(world: World) -> None:
     made = create(world)
     world.open_with(made["id"], Told("FR"))

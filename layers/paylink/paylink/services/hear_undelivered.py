@@ -124,14 +124,16 @@ def _handled(
             providers=ports.providers,
             clock=ports.clock,
         )
-    except PaylinkError as error:
+    except Exception as error:  # a broken one must not keep those behind it from being heard
+        trace = None if isinstance(error, PaylinkError) else error
+        about["error"] = error.code if isinstance(error, PaylinkError) else type(error).__name__
         if now - one.at < GIVEN_UP_AFTER:
             hearing.waiting += 1
-            logger.warning("an undelivered event waits", extra=about | {"error": error.code})
+            logger.warning("an undelivered event waits", extra=about, exc_info=trace)
             return False
         hearing.given_up += 1
-        logger.error(  # noqa: TRY400 - the message says it all
-            "an undelivered event could not be handled", extra=about | {"error": error.code}
+        logger.error(  # noqa: TRY400 - what we raise ourselves says it all
+            "an undelivered event could not be handled", extra=about, exc_info=trace
         )
         return True
     if outcome.startswith("ignored") or outcome == "seen before":

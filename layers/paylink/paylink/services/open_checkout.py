@@ -31,6 +31,8 @@ from paylink.services.settle_payment import back_off, settle_payment
 from paylink.services.view_link import LinkView
 
 _ATTEMPTS = 6
+_MOST_CORRECTED = 100
+"""Anybody with the link may correct, and a payment that outgrows the table could not be settled."""
 
 
 def open_checkout(
@@ -59,7 +61,10 @@ def open_checkout(
         now = clock()
         session = payment.current_session
         live = session is not None and session.open_at(now)
-        if not payment.payable(now) or (live and (told is None or not payment.asks_place)):
+        corrects = (
+            told is not None and payment.asks_place and len(payment.sessions) < _MOST_CORRECTED
+        )
+        if not payment.payable(now) or (live and not corrects):
             return _destination(payment, now)
         provider = providers.account(payment.organization_id, payment.mode)
         if live:

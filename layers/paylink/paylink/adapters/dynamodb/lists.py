@@ -60,23 +60,37 @@ class Lists:
         before: str | None,
         limit: int,
     ) -> Sequence[tuple[str, Item]]:
-        """Up to ``limit`` items older than a position, newest first, with their positions."""
+        """Up to ``limit`` items older than a position, newest first, with their positions; fewer
+        only at the end of the list."""
         owner = f"{organization_id}#{mode}#{kind}"
+        page: list[tuple[str, Item]] = []
+        while missing := limit - len(page):
+            keys = self._newest(owner, customer_id, before, missing)
+            items = self._items(keys)
+            for key in keys:
+                before = str(key["list_sort"])
+                # An index still has for a moment what is gone from the table.
+                item = items.get((key["pk"], key["sk"]))
+                if item is not None:
+                    page.append((before, item))
+            if len(keys) < missing:
+                break
+        return page
+
+    def _newest(
+        self, owner: str, customer_id: str | None, before: str | None, limit: int
+    ) -> list[Item]:
         if customer_id is not None:
-            keys = self._keys(
+            return self._keys(
                 "by_customer", "customer_key", f"{owner}#{customer_id}", before, limit
             )
-        else:
-            with ThreadPoolExecutor(SHARDS) as pool:
-                shards = pool.map(
-                    lambda n: self._keys("listed", "list_key", f"{owner}#{n}", before, limit),
-                    range(SHARDS),
-                )
-                merged = [key for shard in shards for key in shard]
-            keys = sorted(merged, key=lambda key: str(key["list_sort"]), reverse=True)[:limit]
-        items = self._items(keys)
-        places = [(str(key["list_sort"]), items.get((key["pk"], key["sk"]))) for key in keys]
-        return [(place, item) for place, item in places if item is not None]
+        with ThreadPoolExecutor(SHARDS) as pool:
+            shards = pool.map(
+                lambda n: self._keys("listed", "list_key", f"{owner}#{n}", before, limit),
+                range(SHARDS),
+            )
+            merged = [key for shard in shards for key in shard]
+        return sorted(merged, key=lambda key: str(key["list_sort"]), reverse=True)[:limit]
 
     def _keys(
         self, index: str, name: str, value: str, before: str | None, limit: int
