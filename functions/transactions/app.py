@@ -38,7 +38,7 @@ def list_all(request: Request, caller: Caller) -> Response:
 @lambda_handler.route(
     "POST /transactions/{transactionId}/refund", "transaction:write", schemas.REFUND
 )
-@once(schemas.new_refund, read=parse_optional)
+@once(schemas.new_refund, read=parse_optional, lasting=True)
 def refund(request: Request, caller: Caller, wanted: NewRefund, seed: Seed) -> Response:
     made = refund_transaction(
         request.parameters["transactionId"],

@@ -65,6 +65,19 @@ def test_a_deleted_key_is_over_in_a_new_container(world: World) -> None:
     assert call(world, "GET /api-keys", made["apiKey"]).status == 401
 
 
+def test_after_its_day_an_idempotency_key_brings_no_old_api_key_back(world: World) -> None:
+    first = create(world, {"name": "old"}, idempotency_key="k").data
+    parameters = {"apiKeyId": first["id"]}
+    call(world, "DELETE /api-keys/{apiKeyId}", world.seller.api_key, parameters=parameters)
+    world.pass_time(hours=25)
+    second = create(world, {"name": "new"}, idempotency_key="k").data
+    assert (second["name"], second["id"] == first["id"]) == ("new", False)
+    assert second["apiKey"] != first["apiKey"]
+    world.new_container()
+    assert call(world, "GET /api-keys", first["apiKey"]).status == 401
+    assert call(world, "GET /api-keys", second["apiKey"]).status == 200
+
+
 def test_keys_of_another_organization_or_mode_are_neither_seen_nor_ended(world: World) -> None:
     other = world.new_seller("Other Ltd", "other")
     live = world.add_mode(world.seller.organization_id, "studio", "live")

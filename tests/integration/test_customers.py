@@ -143,6 +143,14 @@ def test_the_same_request_makes_one_customer_even_after_a_crash(world: World) ->
     assert create(world, key="l").data["id"] != again.data["id"]
 
 
+def test_after_its_day_an_idempotency_key_makes_another_customer(world: World) -> None:
+    first = create(world, {"email": "first@customer.example"}, key="k")
+    world.pass_time(hours=25)
+    second = create(world, {"email": "second@customer.example"}, key="k")
+    assert (second.status, second.data["email"]) == (201, "second@customer.example")
+    assert second.data["id"] != first.data["id"]
+
+
 @pytest.mark.parametrize(
     ("body", "field"),
     [

@@ -132,6 +132,9 @@ def test_a_refund_is_made_once_per_key(world: World) -> None:
     assert world.refund(transaction_id, {"amount": 2}, key="R").refused()[2] == (
         "idempotency_key_mismatch"
     )
+    world.pass_time(hours=25)
+    assert world.refund(transaction_id, body, key="R").data["id"] == answer.data["id"]
+    assert len(refunds_at_stripe(world)) == 1
 
 
 def test_the_rest_goes_back_and_then_nothing_more(world: World) -> None:

@@ -467,6 +467,15 @@ def test_a_rotated_secret_overlaps_with_the_old_one(world: World, company: Recei
     assert len(after.headers["webhook-signature"].split()) == 1
 
 
+def test_after_its_day_the_same_key_rotates_again(world: World, company: Receiver) -> None:
+    endpoint = register(world, company.url)
+    route = "POST /webhooks/{webhookId}/rotate-secret"
+    first = world.webhooks(route, key="R1", **named(endpoint)).data
+    world.pass_time(hours=25)
+    second = world.webhooks(route, key="R1", **named(endpoint)).data
+    assert second["secretKey"] != first["secretKey"]
+
+
 def test_deliveries_are_forgotten_after_thirty_days(world: World, company: Receiver) -> None:
     endpoint = register(world, company.url, ["customer.created"])
     fails(world, endpoint, 1)

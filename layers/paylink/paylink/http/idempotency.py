@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, timedelta
 from functools import wraps
 from typing import Any, TypeVar
 
@@ -58,6 +58,7 @@ def once(
     *,
     read: Callable[[bytes], dict[str, Any]] = parse_object,
     secret_answer: bool = False,
+    lasting: bool = False,
 ) -> Callable[
     [Callable[[Request, Caller, Wanted, Seed], Response]], Callable[[Request, Caller], Response]
 ]:
@@ -66,7 +67,8 @@ def once(
     The handler gets what ``wanted`` makes of the body, refused before the key is claimed if it is
     wrong, and a seed: what it makes must derive its ids from it, so that a run after a crash makes
     nothing twice. An answer that holds a secret is not kept; there the handler runs again and must
-    answer the same.
+    answer the same. A key that is used again after its time is another one, unless what it names is
+    ``lasting``.
     """
 
     def mark(
@@ -82,6 +84,7 @@ def once(
                 body,
                 lambda seed: handler(request, caller, checked, seed),
                 secret_answer=secret_answer,
+                lasting=lasting,
             )
 
         return run
@@ -96,6 +99,7 @@ def _run(
     action: Callable[[Seed], Response],
     *,
     secret_answer: bool,
+    lasting: bool,
 ) -> Response:
     """Raises the idempotency conflicts and whatever the action raises."""
     asked = idempotent_request(request, body)
@@ -103,18 +107,17 @@ def _run(
         return action(None)
     now = bootstrap.clock()
     record = asked.record(caller.organization_id, caller.mode, now)
-    seed = f"{caller.organization_id}\0{caller.mode}\0{asked.key}"
     records = bootstrap.idempotency()
     try:
         records.claim(record, now)
     except KeyInUseError as taken:
         if secret_answer and matches(taken.record, record):
-            return _replayed(action(seed))
+            return _replayed(action(_seed(taken.record, lasting=lasting)))
         record = resume(taken.record, record, records, now)
         if record.response is not None:
             return _replayed(Response(record.response.status, record.response.body))
     try:
-        response = action(seed)
+        response = action(_seed(record, lasting=lasting))
     except PaylinkError as error:
         if error.status in _STORED_FAILURES:
             envelope = json_response(error.status, failure(error, request.base_url))
@@ -125,6 +128,11 @@ def _run(
     if not secret_answer:
         _keep(record, response)
     return response
+
+
+def _seed(record: IdempotencyRecord, *, lasting: bool) -> str:
+    seed = f"{record.organization_id}\0{record.mode}\0{record.key}"
+    return seed if lasting else f"{seed}\0{record.expires_at.astimezone(UTC).isoformat()}"
 
 
 def _keep(record: IdempotencyRecord, response: Response) -> None:
