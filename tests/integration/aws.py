@@ -28,14 +28,40 @@ BUS_NAME = "paylink-test-events"
 
 RECEIPT_SENDER = "receipts@studio.example"
 
+DEAD_LETTERS = (
+    "DispatchDeadLetters",
+    "InvoiceDeadLetters",
+    "InvoiceRuleDeadLetters",
+    "ReceiptDeadLetters",
+    "ReceiptRuleDeadLetters",
+    "SurplusDeadLetters",
+    "SurplusRuleDeadLetters",
+    "WebhookDeadLetters",
+    "WebhookRuleDeadLetters",
+    "DeliveryDeadLetters",
+    "ExpireDeadLetters",
+    "HearingDeadLetters",
+)
+"""As the template names them, and so their queues here."""
+
 PHYSICAL_IDS = {
     "Api": "a1b2c3d4e5",
     "Table": TABLE_NAME,
     "InvoiceBucket": BUCKET_NAME,
     "EventBus": BUS_NAME,
     "IssueInvoice": f"{STACK_NAME}-issue_invoice",
-    "DeliveryQueue": f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/deliveries",
-    "TroubleQueue": f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/trouble",
+    **{
+        resource: f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{name}"
+        for resource, name in {
+            "InvoiceQueue": "invoices",
+            "ReceiptQueue": "receipts",
+            "SurplusQueue": "surplus",
+            "WebhookQueue": "webhooks",
+            "DeliveryQueue": "deliveries",
+            "TroubleQueue": "trouble",
+            **{name: name for name in DEAD_LETTERS},
+        }.items()
+    },
 }
 _NOT_OF_CREATE_TABLE = {
     "PointInTimeRecoverySpecification",

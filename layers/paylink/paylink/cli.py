@@ -1,5 +1,5 @@
 """``paylink``: the operator's command. It works on whatever deployment the AWS environment
-variables lead to, the local stack included, and prints JSON.
+variables lead to, the local stack included, and prints JSON, or CSV.
 
 Secrets are read from the environment, never from arguments, which shells and process lists keep.
 """
@@ -17,7 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from paylink.adapters.stripe.setup import StripeSetupError
 from paylink.domain.errors import PaylinkError
 from paylink.domain.payment import CheckoutMismatchError
-from paylink.operator import keys, organizations, payments, stripe_account
+from paylink.operator import dead_letters, invoices, keys, organizations, payments, stripe_account
 from paylink.operator.deployment import Deployment, UsageError
 
 
@@ -34,7 +34,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (PaylinkError, CheckoutMismatchError, StripeSetupError) as error:
         print(f"paylink: {error}", file=sys.stderr)
         return 1
-    print(json.dumps(result, indent=2, ensure_ascii=False, default=str))
+    except BrokenPipeError:  # whoever reads has enough; nothing is left to be flushed at the end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as error:
+        print(f"paylink: {error}", file=sys.stderr)
+        return 1
+    if result is not None:
+        print(json.dumps(result, indent=2, ensure_ascii=False, default=str))
     return 0
 
 
@@ -45,8 +52,10 @@ def _parser() -> argparse.ArgumentParser:
         default=os.environ.get("PAYLINK_STACK", "paylink"),
         help="name of the CloudFormation stack (or PAYLINK_STACK; default: paylink)",
     )
-    things = parser.add_subparsers(required=True, metavar="organizations|stripe|keys|payments")
-    for thing in (organizations, stripe_account, keys, payments):
+    things = parser.add_subparsers(
+        required=True, metavar="organizations|stripe|keys|payments|invoices|dead-letters"
+    )
+    for thing in (organizations, stripe_account, keys, payments, invoices, dead_letters):
         thing.add_to(things)
     return parser
 

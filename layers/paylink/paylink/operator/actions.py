@@ -8,7 +8,8 @@ from typing import Any
 
 from paylink.operator.deployment import Deployment
 
-Run = Callable[[Deployment, argparse.Namespace], dict[str, Any]]
+Run = Callable[[Deployment, argparse.Namespace], dict[str, Any] | None]
+"""Returns what is printed as JSON; None if it wrote something else."""
 
 
 def add_action(actions: Any, name: str, run: Run, help_text: str) -> argparse.ArgumentParser:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import boto3
 
+from paylink.adapters.dead_letters import DeadLetters
 from paylink.adapters.dynamodb.api_keys import DynamoApiKeys
+from paylink.adapters.dynamodb.invoices import DynamoInvoices
 from paylink.adapters.dynamodb.organizations import DynamoOrganizations
 from paylink.adapters.dynamodb.payments import DynamoPayments
 from paylink.adapters.dynamodb.table import Table
+from paylink.adapters.lambda_issuer import LambdaIssuer
 from paylink.adapters.ssm import SsmCredentials
 from paylink.adapters.stripe.accounts import StripeAccounts
 from paylink.domain.organization import Mode, Organization
@@ -30,7 +34,11 @@ class Deployment:
     providers: StripeAccounts
     stripe_api_base: str
     """Empty for Stripe itself."""
-    webhook_url_template: str
+    invoices: DynamoInvoices
+    invoice_issuer: LambdaIssuer
+    dead_letters: DeadLetters
+    outputs: Mapping[str, str]
+    """All of the stack's."""
 
     @classmethod
     def of_stack(cls, name: str) -> Deployment:
@@ -47,7 +55,10 @@ class Deployment:
             DynamoPayments(table),
             StripeAccounts(credentials, outputs["DeploymentId"], api_base),
             api_base,
-            outputs["StripeWebhookUrlTemplate"],
+            DynamoInvoices(table),
+            LambdaIssuer(boto3.client("lambda"), outputs["IssueInvoiceFunction"]),
+            DeadLetters(boto3.client("sqs")),
+            outputs,
         )
 
     def organization(self, organization_id: str) -> Organization:
@@ -58,6 +69,5 @@ class Deployment:
 
     def webhook_url(self, organization_id: str, mode: Mode) -> str:
         """Where the provider tells of one organization's payments."""
-        return self.webhook_url_template.replace("{organizationId}", organization_id).replace(
-            "{mode}", mode
-        )
+        template = self.outputs["StripeWebhookUrlTemplate"]
+        return template.replace("{organizationId}", organization_id).replace("{mode}", mode)

@@ -34,14 +34,18 @@ def list_attributes(
 ) -> Item:
     """What an item needs to be in its lists."""
     shard = zlib.crc32(item_id.encode()) % SHARDS
-    instant = created_at.astimezone(UTC).isoformat(timespec="microseconds")
     attributes: Item = {
         "list_key": f"{organization_id}#{mode}#{kind}#{shard}",
-        "list_sort": f"{instant}#{item_id}",
+        "list_sort": f"{place_before(created_at)}#{item_id}",
     }
     if customer_id is not None:
         attributes["customer_key"] = f"{organization_id}#{mode}#{kind}#{customer_id}"
     return attributes
+
+
+def place_before(moment: datetime) -> str:
+    """The place in a list before which all is older than a moment."""
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")
 
 
 class Lists:
