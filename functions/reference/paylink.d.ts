@@ -510,16 +510,16 @@ export interface UpdateCustomer {
 
 export interface UpdateWebhook {
   /** An https URL on the public internet, on port 443 or from 1024 up. */
-  url?: string | null;
+  url?: string;
   /** Which events are sent. */
   events?: ("payment_link.created" | "payment_link.completed" | "payment_link.failed" |
     "payment_link.canceled" | "payment.received" | "payment.failed" | "payment.refunded" |
     "payment.disputed" | "payment.dispute_resolved" | "payment_method.attached" |
-    "customer.created" | "customer.updated" | "invoice.created")[] | null;
+    "customer.created" | "customer.updated" | "invoice.created")[];
   /** Null clears it. */
   description?: string | null;
   /** Switched on again, nothing is held against the endpoint any more. */
-  isActive?: boolean | null;
+  isActive?: boolean;
 }
 
 /** An address that is told of events. */

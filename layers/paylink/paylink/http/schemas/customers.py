@@ -28,7 +28,7 @@ from paylink.domain.errors import (
 from paylink.domain.organization import Address
 from paylink.http.envelope import timestamp
 from paylink.http.operation import Operation
-from paylink.http.schemas.validation import validated
+from paylink.http.schemas.validation import validated, without_null
 from paylink.presentation.countries import COUNTRIES
 from paylink.services.customers import NewCustomer
 
@@ -183,11 +183,6 @@ class CreateCustomer(BaseModel):
             address=self.address.address() if self.address else None,
             metadata=self.metadata,
         )
-
-
-def without_null(schema: dict[str, Any]) -> None:
-    """For the reference: a member that may be left out, but not be null."""
-    schema |= schema.pop("anyOf")[0]
 
 
 class UpdateCustomer(BaseModel):

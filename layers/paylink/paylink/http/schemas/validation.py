@@ -27,6 +27,11 @@ def validated(model: type[Model], body: dict[str, Any]) -> Model:
         raise ValidationError(problems) from None
 
 
+def without_null(schema: dict[str, Any]) -> None:
+    """For the reference: a member that may be left out, but not be null."""
+    schema |= schema.pop("anyOf")[0]
+
+
 def legible(text: str) -> str:
     """Text that people are shown: something can be seen, and nothing hides or turns the rest."""
     if any(_hides(character) for character in text):

@@ -19,7 +19,7 @@ from paylink.domain.webhook_events import NAMES
 from paylink.domain.webhook_target import LONGEST_URL
 from paylink.http.envelope import timestamp
 from paylink.http.operation import Operation
-from paylink.http.schemas.validation import legible, validated
+from paylink.http.schemas.validation import legible, validated, without_null
 from paylink.services.webhook_deliveries import Resent
 from paylink.services.webhook_endpoints import NewEndpoint
 
@@ -84,14 +84,15 @@ class UpdateWebhook(BaseModel):
 
     model_config = ConfigDict(extra="ignore", strict=True)
 
-    url: Url | None = None
-    events: Events | None = None
+    url: Annotated[Url | None, Field(json_schema_extra=without_null)] = None
+    events: Annotated[Events | None, Field(json_schema_extra=without_null)] = None
     description: Annotated[Description | None, Field(description="Null clears it.")] = None
     is_active: Annotated[
         bool | None,
         Field(
             alias="isActive",
             description="Switched on again, nothing is held against the endpoint any more.",
+            json_schema_extra=without_null,
         ),
     ] = None
 
