@@ -1,12 +1,10 @@
 """Invoices as callers read them, one and lists; and links to their PDF."""
 
-from typing import Any
-
 from paylink import bootstrap
 from paylink.http.api import Api
 from paylink.http.auth import Caller
 from paylink.http.envelope import Response, json_response, success
-from paylink.http.idempotency import Seed, once
+from paylink.http.idempotency import Body, Seed, once
 from paylink.http.json_body import parse_optional
 from paylink.http.lists import choice, list_request, page_response
 from paylink.http.request import Request
@@ -46,7 +44,7 @@ def get_invoice_download(request: Request, caller: Caller) -> Response:
 @lambda_handler.route("POST /invoices/{invoiceId}/download-links", "invoice:read", schemas.LINK)
 @once(dict, read=parse_optional)
 def create_invoice_download_link(
-    request: Request, caller: Caller, _body: dict[str, Any], _seed: Seed
+    request: Request, caller: Caller, _: Body, _seed: Seed
 ) -> Response:
     return link(request, caller, 201)
 

@@ -1,12 +1,10 @@
 """Payments as callers read them, one and lists; and the end of a link at the caller's wish."""
 
-from typing import Any
-
 from paylink import bootstrap
 from paylink.http.api import Api
 from paylink.http.auth import Caller
 from paylink.http.envelope import Response, json_response, success
-from paylink.http.idempotency import Seed, once
+from paylink.http.idempotency import Body, Seed, once
 from paylink.http.json_body import expect_nothing
 from paylink.http.lists import choice, list_request, page_response
 from paylink.http.qr_codes import qr_response
@@ -46,7 +44,7 @@ def list_all(request: Request, caller: Caller) -> Response:
 
 @lambda_handler.route("POST /payments/{paymentId}/cancel", "payment:write", CANCEL)
 @once(dict, read=expect_nothing)
-def cancel(request: Request, caller: Caller, _body: dict[str, Any], _seed: Seed) -> Response:
+def cancel(request: Request, caller: Caller, _body: Body, _seed: Seed) -> Response:
     payment = cancel_payment(
         request.parameters["paymentId"],
         caller.owner,

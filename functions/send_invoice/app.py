@@ -1,12 +1,10 @@
 """An invoice sent to its buyer by e-mail, because the seller asks for it."""
 
-from typing import Any
-
 from paylink import bootstrap
 from paylink.http.api import Api
 from paylink.http.auth import Caller
 from paylink.http.envelope import Response, json_response, success
-from paylink.http.idempotency import Seed, once
+from paylink.http.idempotency import Body, Seed, once
 from paylink.http.json_body import parse_optional
 from paylink.http.request import Request
 from paylink.http.schemas.invoices import SEND, present_sent
@@ -18,7 +16,7 @@ bootstrap.ready(bootstrap.mail_ports)
 
 @lambda_handler.route("POST /invoices/{invoiceId}/send", "invoice:write", SEND)
 @once(dict, read=parse_optional)
-def send(request: Request, caller: Caller, _body: dict[str, Any], _seed: Seed) -> Response:
+def send(request: Request, caller: Caller, _body: Body, _seed: Seed) -> Response:
     sent = send_invoice(
         request.parameters["invoiceId"],
         caller.owner,

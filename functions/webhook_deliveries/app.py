@@ -1,13 +1,12 @@
 """Deliveries to webhook endpoints: their log, and sending again."""
 
 from datetime import datetime
-from typing import Any
 
 from paylink import bootstrap
 from paylink.http.api import Api
 from paylink.http.auth import Caller
 from paylink.http.envelope import Response, json_response, success
-from paylink.http.idempotency import Seed, once
+from paylink.http.idempotency import Body, Seed, once
 from paylink.http.json_body import parse_optional
 from paylink.http.lists import choice, list_request, page_response
 from paylink.http.request import Request
@@ -35,9 +34,7 @@ def list_webhook_deliveries(request: Request, caller: Caller) -> Response:
     "POST /webhooks/{webhookId}/deliveries/{deliveryId}/resend", "webhook:write", schemas.RESEND
 )
 @once(dict, read=parse_optional)
-def resend_webhook_delivery(
-    request: Request, caller: Caller, _: dict[str, Any], _seed: Seed
-) -> Response:
+def resend_webhook_delivery(request: Request, caller: Caller, _: Body, _seed: Seed) -> Response:
     named = request.parameters["webhookId"], request.parameters["deliveryId"]
     found = deliveries.resend_delivery(named, caller.owner, bootstrap.webhooks(), bootstrap.clock)
     return json_response(200, success(schemas.present_delivery(found)))

@@ -1,13 +1,12 @@
 """What setting a webhook endpoint up takes besides: a test event, and a new secret."""
 
 from datetime import timedelta
-from typing import Any
 
 from paylink import bootstrap
 from paylink.http.api import Api
 from paylink.http.auth import Caller
 from paylink.http.envelope import Response, json_response, success
-from paylink.http.idempotency import Seed, once
+from paylink.http.idempotency import Body, Seed, once
 from paylink.http.json_body import parse_optional
 from paylink.http.request import Request
 from paylink.http.schemas import webhooks as schemas
@@ -20,7 +19,7 @@ bootstrap.ready(bootstrap.webhooks, bootstrap.credentials)
 
 @lambda_handler.route("POST /webhooks/{webhookId}/test", "webhook:write", schemas.TEST)
 @once(dict, read=parse_optional)
-def test(request: Request, caller: Caller, _: dict[str, Any], seed: Seed) -> Response:
+def test(request: Request, caller: Caller, _: Body, seed: Seed) -> Response:
     webhook_id = request.parameters["webhookId"]
     sent = send_test(webhook_id, seed, caller.owner, bootstrap.delivery_ports())
     return json_response(200, success(schemas.present_test(sent)))

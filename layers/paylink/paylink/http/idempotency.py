@@ -27,6 +27,9 @@ _KEY = re.compile(r"[\x21-\x2b\x2d-\x7e]{1,255}", re.ASCII)
 _MARGIN = timedelta(seconds=1)
 _STORED_FAILURES = frozenset({402, 404, 409})
 
+Body = dict[str, Any]
+"""Of a request, as JSON has it."""
+
 Seed = str | None
 """The same for every run under a key; None without one."""
 
