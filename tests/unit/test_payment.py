@@ -25,6 +25,7 @@ from paylink.domain.payment import (
     Payment,
     Settlement,
     Status,
+    Surplus,
     announce,
     cancel,
     guest_customer_id,
@@ -296,6 +297,10 @@ def test_a_second_paid_checkout_is_recorded_once_and_leaves_the_first_alone() ->
     assert change.transaction.payment_intent_id == "pi_2"
     assert [event.type for event in change.events] == [events.PAYMENT_RECEIVED_TWICE]
     assert change.events[0].data["paymentIntentId"] == "pi_2"
+    assert change.after.surplus == (Surplus(change.transaction.id, "pi_2"),)
+    assert change.after.history[-1] == HistoryEntry(LATER, "succeeded", change.transaction.id)
+    told = (change.events[0].time, change.after.updated_at, change.transaction.created_at)
+    assert told == (LATER, LATER, LATER)
     assert observe(change.after, second, LATER, "evt_2") is None
 
 

@@ -16,7 +16,10 @@ from paylink.domain.errors import (
     UnknownPaymentError,
     ValidationError,
 )
-from tests.unit.world import World, charge_of
+from paylink.domain.payment import Refund
+from paylink.domain.refund import without_refund
+from tests.unit.fakes import START
+from tests.unit.world import World, a_payment, charge_of
 
 
 def intent_of(world: World, payment_id: str) -> str:
@@ -294,3 +297,11 @@ def test_surplus_that_the_seller_returned_by_hand_is_not_returned_again(world: W
     world.return_surplus(payment_id, surplus)
     assert len(world.provider.refunds) == 1
     assert world.memory.transactions[surplus].status == "refunded"
+
+
+def test_a_refund_that_came_to_nothing_takes_no_other_with_it() -> None:
+    sent = Refund("re_1", "txn_1", 100, "succeeded", START, provider_id="re_stripe")
+    waiting, dropped = (Refund(f"re_{n}", "txn_1", 100, "pending", START) for n in (2, 3))
+    payment = a_payment(refunds=(sent, waiting, dropped))
+    assert without_refund(payment, "re_3").refunds == (sent, waiting)
+    assert without_refund(payment, "re_1").refunds == (sent, waiting, dropped)

@@ -157,6 +157,17 @@ def test_a_seller_from_outside_reverses_only_where_it_has_rates() -> None:
     assert sold(american, austrian) == (0, "not_collecting", "not_collecting")
 
 
+@pytest.mark.parametrize(
+    ("place", "printed"),
+    [(Place("FR", tax_ids=(FRENCH,)), ("VAT", "0")), (Place("US"), ("Tax", None))],
+)
+def test_a_line_without_tax_says_which_and_no_rate_where_none_is_known(
+    place: Place, printed: tuple[str, str | None]
+) -> None:
+    (line,) = settle(1000, EUR, seller_of(*VAT), place, inclusive=False).lines
+    assert (line.label, line.percentage) == printed
+
+
 def test_an_inclusive_price_without_tax_is_all_subtotal() -> None:
     place = Place("FR", tax_ids=(FRENCH,))
     settled = settle(1200, EUR, seller_of(*VAT), place, inclusive=True)
