@@ -154,7 +154,9 @@ def invoice_store() -> S3Invoices:
     from paylink.adapters.aws import client
     from paylink.adapters.s3 import S3Invoices
 
-    return S3Invoices(client("s3"), settings().invoice_bucket_name)
+    # Where the SDK may choose, it signs URLs by a version that buckets since 2020 don't take.
+    signing = client("s3", signature_version="s3v4")
+    return S3Invoices(signing, settings().invoice_bucket_name)
 
 
 @cache
