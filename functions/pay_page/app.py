@@ -3,7 +3,7 @@
 from paylink import bootstrap
 from paylink.http.api import Api
 from paylink.http.envelope import Response
-from paylink.http.link_pages import link_response, problem_response, told_by
+from paylink.http.link_pages import asked_by, link_response, problem_response
 from paylink.http.request import Request
 from paylink.services.documents import download_document
 from paylink.services.open_checkout import open_checkout
@@ -30,8 +30,7 @@ def look(request: Request) -> Response:
 @lambda_handler.public("POST /pay/{paymentId}")
 def pay(request: Request) -> Response:
     opened = open_checkout(
-        request.parameters["paymentId"],
-        told_by(request),
+        *asked_by(request),
         payments=bootstrap.payments(),
         customers=bootstrap.customers(),
         organizations=bootstrap.organizations(),

@@ -54,7 +54,12 @@ def link_response(view: LinkView | str, request: Request) -> Response:
     return _response(page)
 
 
-def told_by(request: Request) -> Told | None:
+def asked_by(request: Request) -> tuple[str, Told | None]:
+    """Which payment is to be paid, and what the form of its page says."""
+    return request.parameters["paymentId"], _told_by(request)
+
+
+def _told_by(request: Request) -> Told | None:
     """What the form of the page says; None for one without fields.
 
     Anybody can send anything here: what isn't a form says nothing, a country that there isn't is
