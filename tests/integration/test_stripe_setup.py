@@ -80,6 +80,18 @@ def test_the_endpoint_is_at_the_public_address_if_there_is_one(
     assert connect(world, organization)["webhookUrl"] == expected
 
 
+def test_a_stack_that_moves_to_another_address_takes_its_endpoint_along(
+    world: World, organization: str
+) -> None:
+    connect(world, organization)
+    world.template.set_parameter("PublicBaseUrl", "https://pay.studio.example")
+    told = connect(world, organization)
+    (endpoint,) = endpoints(world)
+    assert endpoint["url"] == told["webhookUrl"]
+    assert endpoint["url"].startswith("https://pay.studio.example/")
+    assert accepts(world, organization, kept(world, organization)["webhook_secrets"][0])
+
+
 def test_connecting_again_keeps_the_endpoint_and_takes_another_key(
     world: World, organization: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

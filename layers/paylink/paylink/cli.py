@@ -22,7 +22,7 @@ from paylink.operator.deployment import Deployment, UsageError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
     try:
         result = options.run(Deployment.of_stack(options.stack), options)
     except UsageError as error:
@@ -45,19 +45,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("paylink", description=__doc__)
-    parser.add_argument(
+def parser() -> argparse.ArgumentParser:
+    """All things and their actions."""
+    command = argparse.ArgumentParser("paylink", description=__doc__)
+    command.add_argument(
         "--stack",
         default=os.environ.get("PAYLINK_STACK", "paylink"),
         help="name of the CloudFormation stack (or PAYLINK_STACK; default: paylink)",
     )
-    things = parser.add_subparsers(
+    things = command.add_subparsers(
         required=True, metavar="organizations|stripe|keys|payments|invoices|dead-letters"
     )
     for thing in (organizations, stripe_account, keys, payments, invoices, dead_letters):
         thing.add_to(things)
-    return parser
+    return command
 
 
 if __name__ == "__main__":

@@ -63,10 +63,10 @@ def connect(deployment: Deployment, options: argparse.Namespace) -> dict[str, An
     key = _key_of(options.mode)
     setup = StripeSetup(key, deployment.stripe_api_base)
     url = deployment.webhook_url(organization.id, options.mode)
-    found = _at(url, setup)
-    tax = _tax(setup, organization)
     known = _known(deployment, organization.id, options.mode)
-    if any((e.id, e.api_version) == (known.webhook_endpoint, API_VERSION) for e in found):
+    found = _ours(setup, url, known)
+    tax = _tax(setup, organization)
+    if WebhookEndpoint(known.webhook_endpoint, url, API_VERSION) in found:
         setup.renew_endpoint(known.webhook_endpoint)
         credentials = replace(known, secret_key=key)
     else:
@@ -96,7 +96,7 @@ def rotate_webhook(deployment: Deployment, options: argparse.Namespace) -> dict[
     setup = StripeSetup(known.secret_key, deployment.stripe_api_base)
     url = deployment.webhook_url(organization.id, options.mode)
     if options.finish:
-        credentials = _finish(setup, _at(url, setup), known)
+        credentials = _finish(setup, _ours(setup, url, known), known)
     elif _rotates(known):
         raise UsageError("a rotation is under way: end it with --finish")
     else:
@@ -153,9 +153,10 @@ def _keep(
     deployment.organizations.add_account((organization_id, mode), datetime.now(UTC))
 
 
-def _at(url: str, setup: StripeSetup) -> list[WebhookEndpoint]:
-    """The URL names stack, organization and mode, so whatever is there is this one's."""
-    return [endpoint for endpoint in setup.endpoints() if endpoint.url == url]
+def _ours(setup: StripeSetup, url: str, known: ProviderCredentials) -> list[WebhookEndpoint]:
+    """A URL names stack, organization and mode, so whatever is there is this one's; so is the one
+    that is known, if the stack has moved to another address."""
+    return [e for e in setup.endpoints() if e.url == url or e.id == known.webhook_endpoint]
 
 
 def _rotates(credentials: ProviderCredentials) -> bool:

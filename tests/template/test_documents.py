@@ -1,0 +1,63 @@
+"""What the documents for operators promise is there: alarms, commands, parameters and tests."""
+
+from __future__ import annotations
+
+import re
+import shlex
+
+import pytest
+
+from paylink import cli
+from tests.template.test_template import ALARM, ROOT, TEMPLATE, resources
+
+DEPLOY = (ROOT / "docs" / "deploy.md").read_text("utf-8")
+OPERATIONS = (ROOT / "docs" / "operations.md").read_text("utf-8")
+SECURITY = (ROOT / "docs" / "security.md").read_text("utf-8")
+README = (ROOT / "README.md").read_text("utf-8")
+
+# As code in a sentence or as a line of a block, with its variables before it.
+COMMAND = re.compile(
+    r"(?:^|`)(?:[A-Z_]+=\S+ )*paylink ((?:[a-z-]+ )[^`\n]*?)(?:  +#.*)?(?:`|$)", re.M
+)
+
+
+@pytest.mark.parametrize("alarm", sorted(resources(TEMPLATE, ALARM)))
+def test_every_alarm_has_its_line_in_the_runbook(alarm: str) -> None:
+    lines = re.findall(rf"^\| `{alarm}` \| (.+) \|$", OPERATIONS, re.M)
+    assert len(lines) == 1
+
+
+def test_the_runbook_names_no_alarm_that_is_gone() -> None:
+    assert set(re.findall(r"`(\w+Alarm)`", OPERATIONS)) == set(resources(TEMPLATE, ALARM))
+
+
+def test_every_parameter_is_explained() -> None:
+    rows = re.findall(r"^\| (`.+?) \|", DEPLOY, re.M)
+    explained = [name for row in rows for name in row.split(", ")]
+    assert {name.strip("`") for name in explained} == set(TEMPLATE["Parameters"])
+
+
+COMMANDS = sorted({line for page in (DEPLOY, OPERATIONS) for line in COMMAND.findall(page)})
+
+
+@pytest.mark.parametrize("line", COMMANDS)
+def test_a_command_that_is_told_can_be_given(line: str) -> None:
+    arguments = ["x" if word == "…" else word for word in shlex.split(line)]
+    assert cli.parser().parse_args(arguments).run
+
+
+def test_many_commands_are_told() -> None:
+    assert len(COMMANDS) > 15
+
+
+def test_every_test_of_the_threat_model_exists() -> None:
+    named = re.findall(r"`([\w/]+\.py)::(\w+)`", SECURITY)
+    assert len(named) > 40
+    for file, test in named:
+        text = (ROOT / "tests" / file).read_text("utf-8")
+        assert re.search(rf"^def {test}\(", text, re.M), f"{file}::{test}"
+
+
+@pytest.mark.parametrize("page", ["deploy", "operations", "security"])
+def test_the_readme_leads_there(page: str) -> None:
+    assert f"(docs/{page}.md)" in README
