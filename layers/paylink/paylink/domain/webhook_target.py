@@ -26,6 +26,7 @@ _GLOBAL_UNICAST: Final = IPv6Network("2000::/3")
 _NOT_PUBLIC: Final = tuple(
     ip_network(text)
     for text in (
+        "192.0.0.0/24",  # protocols; some clouds' metadata, which older Pythons take for public
         "192.88.99.0/24",  # relays of 6to4
         "2001::/23",  # protocols, among them Teredo, which embeds IPv4
         "2001:db8::/32",
