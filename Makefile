@@ -66,7 +66,8 @@ install: .venv/.installed ## Make the development environment, .venv, with the c
 
 .PHONY: test
 test: install ## All tests
-	@.venv/bin/python -m pytest
+	@.venv/bin/python -m pytest tests/unit tests/integration tests/template tests/stripe_sandbox --numprocesses auto
+	@.venv/bin/python -m pytest tests/local
 
 .PHONY: race
 race: install ## 200 rounds of every race, with a table of their outcomes (ROUNDS=200)
