@@ -133,6 +133,22 @@ def test_an_event_that_cannot_be_handled_now_waits_and_holds_up_no_other(world: 
     assert world.memory.heard[OWNER] == world.clock()
 
 
+def test_an_old_event_is_not_given_up_because_the_provider_is_in_trouble(world: World) -> None:
+    first, second = world.paid(), world.paid()
+    dashboard_refund(world, first)
+    world.clock.advance(days=5)
+    dashboard_refund(world, second)
+    world.clock.advance(hours=1)
+    world.provider.fail("refunds_of", "unavailable")
+    assert world.hear_undelivered() == Hearing(accounts=1, handled=1, waiting=1)
+    # Days behind the one that waits are heard as well.
+    assert world.payment(second).amount_refunded > 0 == world.payment(first).amount_refunded
+    assert world.memory.heard[OWNER] == START
+    world.hear_undelivered()
+    assert world.payment(first).amount_refunded > 0
+    assert world.memory.heard[OWNER] == world.clock()
+
+
 def test_an_event_that_breaks_us_holds_up_no_other_and_is_given_up_as_well(world: World) -> None:
     first, second = world.paid(), world.paid()
     dashboard_refund(world, first)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Final
 
-from paylink.domain.errors import PaylinkError
+from paylink.domain.errors import PaylinkError, ProviderUnavailableError
 from paylink.domain.organization import Owner
 from paylink.domain.provider_event import UndeliveredEvent
 from paylink.ports import (
@@ -95,15 +95,14 @@ def _hear(owner: Owner, start: datetime, ports: HearingPorts) -> Hearing:
     now = ports.clock()
     provider = ports.providers.account(*owner)
     since = start - _OVERLAP
+    held: datetime | None = None
     while start < now and ports.time_left():
         end = min(start + _WINDOW, now)
-        reached = end
         for one in provider.undelivered_events(since, end):
             if not (ports.time_left() and _handled(one, owner, now, ports, hearing)):
-                reached = min(reached, one.at)
-        ports.organizations.note_heard(owner, reached)
-        if reached < end:
-            break
+                held = min(held or one.at, one.at)
+        # What waits holds the mark, and nothing else: the days behind it are heard all the same.
+        ports.organizations.note_heard(owner, held or end)
         since = start = end
     return hearing
 
@@ -127,7 +126,9 @@ def _handled(
     except Exception as error:  # a broken one must not keep those behind it from being heard
         trace = None if isinstance(error, PaylinkError) else error
         about["error"] = error.code if isinstance(error, PaylinkError) else type(error).__name__
-        if now - one.at < GIVEN_UP_AFTER:
+        # A provider in trouble says nothing about the event, however old that is by now.
+        patience = KEPT if isinstance(error, ProviderUnavailableError) else GIVEN_UP_AFTER
+        if now - one.at < patience:
             hearing.waiting += 1
             logger.warning("an undelivered event waits", extra=about, exc_info=trace)
             return False
