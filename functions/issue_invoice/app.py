@@ -1,4 +1,4 @@
-"""Off the bus, by its queue: issues the invoice of each payment that succeeded."""
+"""Off the bus, by its queue: a paid payment's invoice, and credit notes as its refunds are."""
 
 from typing import Any
 
@@ -12,21 +12,34 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from paylink import bootstrap
 from paylink.presentation.document_pdf import render_document
-from paylink.presentation.documents import invoice_document
+from paylink.presentation.documents import credit_note_document, invoice_document
+from paylink.services.issue_credit_notes import issue_credit_notes
 from paylink.services.issue_invoice import issue_invoice
 
 processor = BatchProcessor(event_type=EventType.SQS)
-bootstrap.ready(bootstrap.payments, bootstrap.invoices, bootstrap.invoice_store)
+bootstrap.ready(
+    bootstrap.payments, bootstrap.invoices, bootstrap.credit_notes, bootstrap.invoice_store
+)
 
 
 def issue(record: SQSRecord) -> None:
+    payment_id = record.json_body["detail"]["data"]["paymentId"]
     issue_invoice(
-        record.json_body["detail"]["data"]["paymentId"],
+        payment_id,
         payments=bootstrap.payments(),
         invoices=bootstrap.invoices(),
         organizations=bootstrap.organizations(),
         store=bootstrap.invoice_store(),
         render=lambda invoice: render_document(invoice_document(invoice)),
+        clock=bootstrap.clock,
+    )
+    issue_credit_notes(
+        payment_id,
+        payments=bootstrap.payments(),
+        invoices=bootstrap.invoices(),
+        credit_notes=bootstrap.credit_notes(),
+        store=bootstrap.invoice_store(),
+        render=lambda note: render_document(credit_note_document(note)),
         clock=bootstrap.clock,
     )
 

@@ -40,12 +40,13 @@ export interface AddressFields {
 export interface ApiError {
   type: "authentication_error" | "billing_error" | "conflict_error" | "internal_error" |
     "not_found_error" | "rate_limit_error" | "validation_error";
-  code: "api_key_not_found" | "charge_in_progress" | "customer_not_found" | "duplicate" |
-    "email_not_sendable" | "forbidden" | "idempotency_in_progress" | "idempotency_key_mismatch"
-    | "internal_error" | "invalid_json" | "invoice_not_found" | "no_payment_method" |
-    "not_found" | "payment_failed" | "payment_not_cancelable" | "payment_not_found" |
-    "provider_unavailable" | "provider_unsupported" | "rate_limited" | "transaction_not_found" |
-    "unauthorized" | "validation_error" | "webhook_not_found";
+  code: "api_key_not_found" | "charge_in_progress" | "credit_note_not_found" |
+    "customer_not_found" | "duplicate" | "email_not_sendable" | "forbidden" |
+    "idempotency_in_progress" | "idempotency_key_mismatch" | "internal_error" | "invalid_json" |
+    "invoice_not_found" | "no_payment_method" | "not_found" | "payment_failed" |
+    "payment_not_cancelable" | "payment_not_found" | "provider_unavailable" |
+    "provider_unsupported" | "rate_limited" | "transaction_not_found" | "unauthorized" |
+    "validation_error" | "webhook_not_found";
   /** For people; it may change. */
   message: string;
   /** The field that is wrong, as it was sent. */
@@ -172,6 +173,45 @@ export interface CreatedApiKey {
   lastUsedAt: string | null;
   createdAt: string;
   apiKey: string;
+}
+
+/** How much of an invoice a refund took back. Amounts are positive integers in minor units of the currency, and `subtotal + taxAmount = total` always. */
+export interface CreditNote {
+  object: "credit_note";
+  id: string;
+  livemode: boolean;
+  /** Consecutive per organization, mode and year of issue. */
+  creditNoteNumber: string;
+  /** `void`: the refund failed later, and the invoice stands again. */
+  status: "issued" | "void";
+  /** Your own id of the customer, if there is one, else ours. */
+  customerId: string | null;
+  invoiceId: string;
+  invoiceNumber: string;
+  paymentId: string;
+  transactionId: string;
+  refundId: string;
+  /** ISO 4217, lower case. */
+  currency: string;
+  subtotal: number;
+  /** Its share of the invoice's; all parts add up to it. */
+  taxAmount: number;
+  /** What went back. */
+  total: number;
+  reason: string | null;
+  issueDate: string;
+  createdAt: string;
+  voidedAt: string | null;
+}
+
+/** A link that downloads the PDF without an API key. */
+export interface CreditNoteDownloadLink {
+  object: "credit_note_download_link";
+  livemode: boolean;
+  /** Ours; it leads to the PDF, which is made if it isn't stored yet. */
+  url: string;
+  /** After seven days. */
+  expiresAt: string;
 }
 
 export type Currency = "aed" | "afn" | "all" | "amd" | "ang" | "aoa" | "ars" | "aud" | "awg" |
@@ -360,10 +400,6 @@ export interface Payment {
   /** `pending` until the buyer's address is known, and `taxAmount` is 0 until then; `not_collecting` where the seller is not registered, or collects no tax. */
   taxStatus: "pending" | "estimated" | "final" | "not_collecting";
   amountRefunded: number;
-  /** What the buyer's bank took back for good. */
-  amountLost: number;
-  /** `open` while the buyer's bank disputes the payment, then `won` or `lost`; null if it never did. */
-  disputeStatus: "open" | "won" | "lost" | null;
   /** ISO 4217, lower case. */
   currency: string;
   description: string;
@@ -469,12 +505,8 @@ export interface Transaction {
   paymentId: string;
   /** Of money that came. The invoice follows within seconds; money that came twice has none. */
   invoiceId: string | null;
-  /** `refunded` once all of it went back; `disputed` while the buyer's bank disputes it, and for good where the dispute was lost. */
+  /** `refunded` once all of it went back. */
   status: "pending" | "succeeded" | "failed" | "refunded" | "disputed";
-  /** `open`, then `won` (`status` is what it was) or `lost` (the money is gone); null if it was never disputed. */
-  disputeStatus: "open" | "won" | "lost" | null;
-  /** What the buyer's bank took back for good. */
-  amountLost: number;
   provider: "stripe";
   /** With tax. */
   grossAmount: number;
@@ -581,6 +613,36 @@ export interface WebhookWithSecret {
   secretKey: string;
 }
 
+/** A credit note with its line items. */
+export interface WholeCreditNote {
+  object: "credit_note";
+  id: string;
+  livemode: boolean;
+  /** Consecutive per organization, mode and year of issue. */
+  creditNoteNumber: string;
+  /** `void`: the refund failed later, and the invoice stands again. */
+  status: "issued" | "void";
+  /** Your own id of the customer, if there is one, else ours. */
+  customerId: string | null;
+  invoiceId: string;
+  invoiceNumber: string;
+  paymentId: string;
+  transactionId: string;
+  refundId: string;
+  /** ISO 4217, lower case. */
+  currency: string;
+  subtotal: number;
+  /** Its share of the invoice's; all parts add up to it. */
+  taxAmount: number;
+  /** What went back. */
+  total: number;
+  reason: string | null;
+  issueDate: string;
+  createdAt: string;
+  voidedAt: string | null;
+  lineItems: LineItem[];
+}
+
 /** An invoice with its line items. */
 export interface WholeInvoice {
   object: "invoice";
@@ -650,6 +712,39 @@ export interface Operations {
       apiKeyId: string;
     };
     response: Success<DeletedApiKey>;
+  };
+  /** List credit notes `GET /credit-notes` */
+  listCreditNotes: {
+    query: {
+      /** Only of this customer: your own id, or ours. */
+      customerId?: string;
+      /** How many to answer at most. */
+      limit?: number;
+      /** `nextCursor` of the page before, with the same filters. */
+      cursor?: string;
+    };
+    response: Page<CreditNote>;
+  };
+  /** Get a credit note `GET /credit-notes/{noteId}` */
+  getCreditNote: {
+    path: {
+      noteId: string;
+    };
+    response: Success<WholeCreditNote>;
+  };
+  /** Get a link to a credit note's PDF `GET /credit-notes/{noteId}/download` */
+  getCreditNoteDownload: {
+    path: {
+      noteId: string;
+    };
+    response: Success<CreditNoteDownloadLink>;
+  };
+  /** Make a link to a credit note's PDF `POST /credit-notes/{noteId}/download-links` */
+  createCreditNoteDownloadLink: {
+    path: {
+      noteId: string;
+    };
+    response: Success<CreditNoteDownloadLink>;
   };
   /** List customers `GET /customers` */
   listCustomers: {

@@ -9,11 +9,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from paylink.adapters.dynamodb.credit_notes import DynamoCreditNotes
 from paylink.adapters.dynamodb.customers import DynamoCustomers
 from paylink.adapters.dynamodb.idempotency import DynamoIdempotency
 from paylink.adapters.dynamodb.invoices import DynamoInvoices
 from paylink.adapters.dynamodb.payments import DynamoPayments
 from paylink.adapters.dynamodb.table import Table
+from paylink.domain.credit_note import CreditNote, credit, voided
 from paylink.domain.customer import Buyer, Customer, PaymentMethod
 from paylink.domain.erasure import erased_customer
 from paylink.domain.errors import ChargeInProgressError
@@ -25,6 +27,7 @@ from paylink.domain.payment import (
     HistoryEntry,
     LineItem,
     Payment,
+    Refund,
     Settlement,
     Transaction,
 )
@@ -32,6 +35,7 @@ from paylink.domain.tax import TaxLine
 from paylink.ports import (
     ChargeLease,
     Commit,
+    CreditNoteRepository,
     CustomerRepository,
     ExternalIdTakenError,
     IdempotencyRecord,
@@ -46,6 +50,7 @@ from tests.integration.aws import TABLE_NAME
 from tests.integration.conftest import one_thread_for_moto
 from tests.unit.fakes import (
     Memory,
+    MemoryCreditNotes,
     MemoryCustomers,
     MemoryIdempotency,
     MemoryInvoices,
@@ -65,6 +70,7 @@ class Store:
     payments: PaymentRepository
     idempotency: IdempotencyRepository
     invoices: InvoiceRepository
+    credit_notes: CreditNoteRepository
     customers: CustomerRepository
 
 
@@ -74,6 +80,7 @@ def in_memory(_request: pytest.FixtureRequest) -> Store:
         MemoryPayments(memory),
         MemoryIdempotency(memory),
         MemoryInvoices(memory),
+        MemoryCreditNotes(memory),
         MemoryCustomers(memory),
     )
 
@@ -84,6 +91,7 @@ def in_dynamodb(request: pytest.FixtureRequest) -> Store:
         DynamoPayments(table),
         DynamoIdempotency(table),
         DynamoInvoices(table),
+        DynamoCreditNotes(table),
         DynamoCustomers(table),
     )
 
@@ -700,13 +708,7 @@ def test_taking_a_number_shows_at_the_payment(store: Store) -> None:
     before = paid(store)
     store.invoices.add(invoice_of(before, 1), 2026, 1, [])
     after = store.payments.get("pay_1")
-    issued = invoice_of(before, 1)
-    assert after == replace(
-        before,
-        invoice_id=issued.id,
-        invoice_number=issued.number,
-        version=before.version + 1,
-    )
+    assert after == replace(before, invoice_id=invoice_of(before, 1).id, version=before.version + 1)
     with pytest.raises(VersionConflictError):
         store.payments.commit(Commit(before))
 
@@ -794,6 +796,100 @@ def test_invoices_are_listed_newest_first_and_by_customer(store: Store) -> None:
     assert newest == made[2]
     assert page(None, place) == [made[1], made[0]]
     assert store.invoices.page("org_b", owner[1], None, None, 9) == []
+
+
+# -- credit notes
+
+
+def invoiced(store: Store) -> tuple[Payment, Invoice]:
+    """A payment that has its invoice."""
+    invoice = invoice_of(paid(store), 1)
+    store.invoices.add(invoice, 2025, 1, [])
+    found = store.payments.get("pay_1")
+    assert found is not None
+    return found, invoice
+
+
+def note_of(invoice: Invoice, number: int, minutes: int = 0) -> CreditNote:
+    refund = Refund(f"ref_{invoice.id}_{number}", "txn_1", 100, "succeeded", NOW, f"re_{number}")
+    return credit(refund, invoice, [], 2026, number, NOW + timedelta(minutes=minutes))
+
+
+def test_a_credit_note_is_read_as_it_was_issued(store: Store) -> None:
+    payment, invoice = invoiced(store)
+    note = note_of(invoice, 1)
+    assert store.credit_notes.get(note.id) is None
+    store.credit_notes.add(note, 2026, 1, payment.version)
+    assert store.credit_notes.get(note.id) == note
+    assert store.payments.get("pay_1") == replace(payment, version=payment.version + 1)
+    store.credit_notes.set_document(note, "a/b.pdf")
+    assert store.credit_notes.get(note.id) == replace(note, document_key="a/b.pdf")
+
+
+def test_credit_notes_have_a_number_series_of_their_own(store: Store) -> None:
+    payment, invoice = invoiced(store)
+    for number in (1, 2, 3):
+        assert store.credit_notes.next_sequence("org_a", "sandbox", 2026) == number
+        note = note_of(invoice, number)
+        store.credit_notes.add(note, 2026, number, payment.version + number - 1)
+    assert store.credit_notes.next_sequence("org_a", "sandbox", 2027) == 1
+    assert store.credit_notes.next_sequence("org_a", "live", 2026) == 1
+    assert store.credit_notes.next_sequence("org_b", "sandbox", 2026) == 1
+    assert store.invoices.next_sequence("org_a", "sandbox", 2026) == 1
+
+
+@pytest.mark.parametrize(
+    ("again", "sequence", "behind"), [(False, 1, 0), (False, 3, 0), (False, 2, 1), (True, 2, 0)]
+)
+def test_a_credit_note_is_not_written_by_halves(
+    store: Store, again: bool, sequence: int, behind: int
+) -> None:
+    payment, invoice = invoiced(store)
+    first, second = note_of(invoice, 1), note_of(invoice, 2)
+    store.credit_notes.add(first, 2026, 1, payment.version)
+    before = store.payments.get("pay_1")
+    assert before is not None
+    with pytest.raises(VersionConflictError):
+        store.credit_notes.add(first if again else second, 2026, sequence, before.version - behind)
+    assert store.credit_notes.next_sequence("org_a", "sandbox", 2026) == 2
+    assert store.credit_notes.get(second.id) is None
+    assert store.payments.get("pay_1") == before
+
+
+def test_a_credit_note_becomes_void_once(store: Store) -> None:
+    payment, invoice = invoiced(store)
+    note = note_of(invoice, 1)
+    store.credit_notes.add(note, 2026, 1, payment.version)
+    store.credit_notes.set_document(note, "a/b.pdf")
+    void = voided(note, NOW + timedelta(days=1))
+    with pytest.raises(VersionConflictError):
+        store.credit_notes.void(void, payment.version)
+    store.credit_notes.void(void, payment.version + 1)
+    assert store.credit_notes.get(note.id) == replace(void, document_key="a/b.pdf")
+    with pytest.raises(VersionConflictError):
+        store.credit_notes.void(void, payment.version + 2)
+    after = store.payments.get("pay_1")
+    assert after is not None
+    assert after.version == payment.version + 2
+
+
+def test_credit_notes_are_listed_newest_first_and_by_customer(store: Store) -> None:
+    payment, invoice = invoiced(store)
+    made = []
+    for number in (1, 2, 3):
+        customer = "cus_2" if number == 2 else "cus_1"
+        made.append(replace(note_of(invoice, number, number), customer_id=customer))
+        store.credit_notes.add(made[-1], 2026, number, payment.version + number - 1)
+    owner = made[0].organization_id, made[0].mode
+
+    def page(customer: str | None, before: str | None = None) -> list[CreditNote]:
+        return [found for _, found in store.credit_notes.page(*owner, customer, before, 9)]
+
+    assert page(None) == made[::-1]
+    assert page("cus_1") == [made[2], made[0]]
+    ((place, _),) = store.credit_notes.page(*owner, None, None, 1)
+    assert page(None, place) == [made[1], made[0]]
+    assert store.credit_notes.page("org_b", owner[1], None, None, 9) == []
 
 
 LEASE = ChargeLease("org_1", "sandbox", "cus_1", "pay_1", NOW + timedelta(seconds=29))

@@ -348,6 +348,26 @@ class World:
         event["headers"] |= {"idempotency-key": key} if key is not None else {}
         return self.http("invoices", event)
 
+    def call_credit_notes(
+        self,
+        route: str,
+        credit_note_id: str | None = None,
+        *,
+        query: dict[str, str] | None = None,
+        seller: Seller | None = None,
+        key: str | None = None,
+    ) -> Answer:
+        """A route of the credit notes; POST without a body."""
+        event = http_event(
+            "get_credit_note",
+            route=route,
+            headers={"x-api-key": (seller or self.seller).api_key},
+            parameters={"noteId": credit_note_id} if credit_note_id is not None else {},
+            query=query,
+        )
+        event["headers"] |= {"idempotency-key": key} if key is not None else {}
+        return self.http("credit_notes", event)
+
     def refund(
         self,
         transaction_id: str,

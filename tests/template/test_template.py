@@ -228,6 +228,7 @@ def test_only_functions_that_need_secrets_may_read_them() -> None:
         "EraseCustomer",
         "Transactions",
         "Invoices",
+        "CreditNotes",
         "SendInvoice",
         "SendReceipts",
         "ApiKeys",
@@ -323,11 +324,22 @@ def test_nothing_of_the_local_stack_alone_is_on_by_default() -> None:
     assert waits == [60, 300, 900, 1800, 3600, 3600, 3600]
 
 
-def test_the_line_that_an_alarm_counts_is_the_line_that_is_logged() -> None:
-    pattern = TEMPLATE["Resources"]["EndpointSwitchedOff"]["Properties"]["FilterPattern"]
+@pytest.mark.parametrize(
+    ("name", "module"),
+    [
+        ("EndpointSwitchedOff", "deliver_webhook"),
+        ("RefundFailedInTransactions", "refund_transaction"),
+        ("RefundFailedInStripeWebhook", "refund_transaction"),
+        ("RefundFailedInReturnSurplus", "refund_transaction"),
+        ("RefundFailedInHearUndelivered", "refund_transaction"),
+        ("RefundFailedInExpireLinks", "refund_transaction"),
+    ],
+)
+def test_the_line_that_an_alarm_counts_is_the_line_that_is_logged(name: str, module: str) -> None:
+    pattern = TEMPLATE["Resources"][name]["Properties"]["FilterPattern"]
     (line,) = re.findall(r'"(.+)"', pattern)
-    source = ROOT / "layers/paylink/paylink/services/deliver_webhook.py"
-    assert f'logger.error("{line}"' in source.read_text()
+    source = ROOT / f"layers/paylink/paylink/services/{module}.py"
+    assert re.search(rf'logger\.error\(\s*"{re.escape(line)}"', source.read_text())
 
 
 def test_every_event_that_webhooks_tell_of_has_a_way_to_them() -> None:

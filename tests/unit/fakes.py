@@ -17,6 +17,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, Protocol, TypeVar
 
 from paylink.domain.api_key import ApiKey
+from paylink.domain.credit_note import CreditNote
 from paylink.domain.customer import Buyer, Customer, PaymentMethod, VaultedMethod, vaulted
 from paylink.domain.errors import (
     ChargeInProgressError,
@@ -45,14 +46,12 @@ from paylink.ports import (
     ExternalIdTakenError,
     IdempotencyRecord,
     KeyInUseError,
-    ProviderMarks,
     ReceiptClaim,
     ReceiptOutcome,
     SessionNotOpenError,
     VersionConflictError,
 )
 from tests.unit.fake_charges import FakeCharges
-from tests.unit.fake_disputes import FakeDisputes
 from tests.unit.fake_refunds import FakeRefunds
 
 START = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
@@ -98,6 +97,8 @@ class Memory:
         self.api_keys: dict[str, ApiKey] = {}
         self.invoices: dict[str, Invoice] = {}
         self.numbers: dict[tuple[str, str, int], int] = {}
+        self.credit_notes: dict[str, CreditNote] = {}
+        self.credit_note_numbers: dict[tuple[str, str, int], int] = {}
         self.receipts: dict[str, tuple[ReceiptOutcome, datetime]] = {}
         self.receipt_claims: dict[str, datetime] = {}
         self.leases: dict[tuple[str, str, str], ChargeLease] = {}
@@ -513,10 +514,7 @@ class MemoryInvoices:
             memory.invoices[invoice.id] = invoice
             memory.numbers[series] = sequence
             memory.payments[payment.id] = replace(
-                payment,
-                invoice_id=invoice.id,
-                invoice_number=invoice.number,
-                version=payment.version + 1,
+                payment, invoice_id=invoice.id, version=payment.version + 1
             )
             memory.events += events
 
@@ -559,6 +557,69 @@ class MemoryInvoices:
             and customer_id in {None, invoice.customer_id}
         ]
         return newest_first(invoices, before, limit)
+
+
+class MemoryCreditNotes:
+    """Fulfils `paylink.ports.CreditNoteRepository`."""
+
+    def __init__(self, memory: Memory) -> None:
+        self._memory = memory
+
+    def get(self, credit_note_id: str) -> CreditNote | None:
+        with self._memory.lock:
+            return self._memory.credit_notes.get(credit_note_id)
+
+    def next_sequence(self, organization_id: str, mode: Mode, year: int) -> int:
+        with self._memory.lock:
+            return self._memory.credit_note_numbers.get((organization_id, mode, year), 0) + 1
+
+    def add(self, note: CreditNote, year: int, sequence: int, payment_version: int) -> None:
+        memory = self._memory
+        series = (note.organization_id, note.mode, year)
+        with memory.lock:
+            taken = memory.credit_note_numbers.get(series, 0)
+            if note.id in memory.credit_notes or taken != sequence - 1:
+                raise VersionConflictError
+            self._count_up(note, payment_version)
+            memory.credit_notes[note.id] = note
+            memory.credit_note_numbers[series] = sequence
+
+    def void(self, note: CreditNote, payment_version: int) -> None:
+        memory = self._memory
+        with memory.lock:
+            known = memory.credit_notes.get(note.id)
+            if known is None or known.status != "issued":
+                raise VersionConflictError
+            self._count_up(note, payment_version)
+            memory.credit_notes[note.id] = replace(
+                known, status=note.status, voided_at=note.voided_at
+            )
+
+    def _count_up(self, note: CreditNote, payment_version: int) -> None:
+        payment = self._memory.payments.get(note.payment_id)
+        if payment is None or payment.version != payment_version:
+            raise VersionConflictError
+        self._memory.payments[payment.id] = replace(payment, version=payment_version + 1)
+
+    def set_document(self, note: CreditNote, document_key: str) -> None:
+        with self._memory.lock:
+            known = self._memory.credit_notes[note.id]
+            self._memory.credit_notes[note.id] = replace(known, document_key=document_key)
+
+    def page(
+        self,
+        organization_id: str,
+        mode: Mode,
+        customer_id: str | None,
+        before: str | None,
+        limit: int,
+    ) -> Sequence[tuple[str, CreditNote]]:
+        notes = [
+            note
+            for note in self._memory.credit_notes.values()
+            if owner(note) == (organization_id, mode) and customer_id in {None, note.customer_id}
+        ]
+        return newest_first(notes, before, limit)
 
 
 class FakeInvoiceStore:
@@ -651,13 +712,12 @@ class Checkout:
     buyer: Buyer = field(default_factory=Buyer)
 
 
-class FakeProvider(FakeCharges, FakeDisputes, FakeRefunds):
+class FakeProvider(FakeCharges, FakeRefunds):
     """Fulfils `paylink.ports.PaymentProvider`, and plays the buyer at the hosted checkout."""
 
     def __init__(self, clock: Callable[[], datetime], name: str = "acct") -> None:
         FakeCharges.__init__(self)
-        FakeRefunds.__init__(self, self.money_of, self.taken_back)
-        FakeDisputes.__init__(self)
+        FakeRefunds.__init__(self, self.money_of)
         self._clock = clock
         self._name = name
         self._lock = threading.RLock()
@@ -674,8 +734,6 @@ class FakeProvider(FakeCharges, FakeDisputes, FakeRefunds):
         self.checkouts: dict[str, Checkout] = {}
         self.calls: list[tuple[str, str]] = []
         self.tax_percent = 20
-        self.owner = ("org_1", "deployment_1")
-        """Whose organization and deployment is marked on what was made here."""
 
     def fail(self, operation: str, *faults: Fault) -> None:
         """The next calls of an operation fail: before anything happened (``unavailable``), with a
@@ -912,13 +970,6 @@ class FakeProvider(FakeCharges, FakeDisputes, FakeRefunds):
             for c in self.checkouts.values()
             if c.payment_id == payment_id and c.outcome == "paid"
         )
-
-    def marks_of_payment_intent(self, intent_id: str) -> ProviderMarks:
-        self._called("marks_of_payment_intent", intent_id, raises=True)
-        checkouts = [c.payment_id for c in self.checkouts.values() if c.intent_id == intent_id]
-        charges = [i.state.payment_id for n, i in self.intents.items() if n == intent_id]
-        found = next(iter([*checkouts, *charges]), None)
-        return ProviderMarks(found, *self.owner) if found else ProviderMarks()
 
     def money_of(self, intent_id: str) -> int:
         if intent_id in self.intents:

@@ -11,10 +11,10 @@ import pytest
 
 from paylink.domain import events
 from paylink.domain.customer import Buyer, PaymentMethod
+from paylink.domain.document import document_key_for
 from paylink.domain.errors import PaylinkError, UnknownPaymentError
 from paylink.domain.invoice import (
     Invoice,
-    document_key_for,
     format_number,
     invoice_id_for,
     issue,
@@ -118,7 +118,7 @@ def test_many_at_once_get_consecutive_numbers_and_each_payment_one(world: World)
     paid = [world.paid() for _ in range(12)]
     with ThreadPoolExecutor(8) as pool:
         numbers = list(pool.map(lambda p: world.issue(p).number, paid * 3))
-    assert sorted(set(numbers)) == [format_number(2026, n) for n in range(1, 13)]
+    assert sorted(set(numbers)) == [format_number("INV", 2026, n) for n in range(1, 13)]
     assert numbers[:12] == numbers[12:24] == numbers[24:]
     assert len(world.memory.invoices) == 12
     assert sum(e.type == events.INVOICE_ISSUED for e in world.memory.events) == 12
@@ -185,8 +185,8 @@ def test_each_year_has_a_series_of_its_own(world: World) -> None:
 
 
 def test_numbers_are_padded_and_never_cut() -> None:
-    assert format_number(2026, 42) == "INV-2026-000042"
-    assert format_number(2026, 1_234_567) == "INV-2026-1234567"
+    assert format_number("INV", 2026, 42) == "INV-2026-000042"
+    assert format_number("INV", 2026, 1_234_567) == "INV-2026-1234567"
 
 
 def test_another_sellers_numbers_do_not_count(world: World) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
+from paylink.domain.credit_note import CreditNote
 from paylink.domain.customer import Customer
 from paylink.domain.invoice import Invoice
 from paylink.domain.organization import Mode, Organization, ProviderCredentials
@@ -20,6 +21,7 @@ from paylink.services.create_payment import NewLink, create_payment
 from paylink.services.handle_provider_event import handle_provider_event
 from paylink.services.hear_undelivered import Hearing, HearingPorts, hear_undelivered
 from paylink.services.idempotency import IdempotentRequest
+from paylink.services.issue_credit_notes import issue_credit_notes
 from paylink.services.issue_invoice import issue_invoice
 from paylink.services.open_checkout import open_checkout
 from paylink.services.own_tax import Told
@@ -36,6 +38,7 @@ from tests.unit.fakes import (
     FakeProvider,
     FakeProviders,
     Memory,
+    MemoryCreditNotes,
     MemoryCustomers,
     MemoryIdempotency,
     MemoryInvoices,
@@ -99,6 +102,7 @@ class World:
         self.customers = MemoryCustomers(self.memory)
         self.organizations = MemoryOrganizations(self.memory)
         self.invoices = MemoryInvoices(self.memory)
+        self.credit_notes = MemoryCreditNotes(self.memory)
         self.store = FakeInvoiceStore()
         self.credentials = FakeCredentials({(ORGANIZATION, MODE): SECRETS})
         self.provider = FakeProvider(self.clock)
@@ -228,21 +232,6 @@ class World:
             about_refunds=True,
         )
 
-    def hear_disputes(self, intent_id: str) -> str:
-        """The provider tells of a dispute, which never bears a mark of ours."""
-        self._heard = getattr(self, "_heard", 0) + 1
-        return self.notify(
-            event_of(
-                None,
-                id=f"evt_dispute_{self._heard}",
-                type="charge.dispute.updated",
-                payment_intent_id=intent_id,
-                deployment_id=None,
-                organization_id=None,
-                about_disputes=True,
-            )
-        )
-
     def hear_charge(self, payment_id: str | None, intent_id: str, **changes: Any) -> str:
         """The provider tells of one payment intent."""
         self._heard = getattr(self, "_heard", 0) + 1
@@ -306,6 +295,18 @@ class World:
             organizations=self.organizations,
             store=self.store,
             render=lambda invoice: invoice.number.encode(),
+            clock=self.clock,
+        )
+
+    def credit_notes_of(self, payment_id: str) -> list[CreditNote]:
+        """What the function of invoices does about a payment's refunds."""
+        return issue_credit_notes(
+            payment_id,
+            payments=self.payments,
+            invoices=self.invoices,
+            credit_notes=self.credit_notes,
+            store=self.store,
+            render=lambda note: note.number.encode(),
             clock=self.clock,
         )
 

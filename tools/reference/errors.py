@@ -51,6 +51,10 @@ GUIDE: dict[str, tuple[str, str]] = {
         "No invoice has this id in the organization and mode of the key.",
         "An invoice exists once its payment has succeeded; wait for its event.",
     ),
+    "credit_note_not_found": (
+        "No credit note has this id in the organization and mode of the key.",
+        "A credit note exists once its refund was made; list those of the customer.",
+    ),
     "transaction_not_found": (
         "No transaction has this id in the organization and mode of the key.",
         "Check the id. A payment that nobody has tried to pay has no transaction.",

@@ -19,6 +19,7 @@ from paylink.settings import Settings
 
 if TYPE_CHECKING:
     from paylink.adapters.dynamodb.api_keys import DynamoApiKeys
+    from paylink.adapters.dynamodb.credit_notes import DynamoCreditNotes
     from paylink.adapters.dynamodb.customers import DynamoCustomers
     from paylink.adapters.dynamodb.idempotency import DynamoIdempotency
     from paylink.adapters.dynamodb.invoices import DynamoInvoices
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from paylink.adapters.ssm import SsmCredentials
     from paylink.adapters.stripe.accounts import StripeAccounts
     from paylink.adapters.webhook_http import HttpWebhooks
+    from paylink.domain.document import Document
     from paylink.http.auth import Authenticator
     from paylink.http.rate_limit import RateLimiter
     from paylink.services.customers import CustomerPorts
@@ -150,6 +152,13 @@ def invoices() -> DynamoInvoices:
 
 
 @cache
+def credit_notes() -> DynamoCreditNotes:
+    from paylink.adapters.dynamodb.credit_notes import DynamoCreditNotes
+
+    return DynamoCreditNotes(table())
+
+
+@cache
 def invoice_store() -> S3Invoices:
     from paylink.adapters.aws import client
     from paylink.adapters.s3 import S3Invoices
@@ -174,7 +183,10 @@ def shelves() -> dict[str, Shelf]:
     """Where documents are found and issued, by the prefix of their ids."""
     from paylink.services.documents import Shelf
 
-    return {"inv": Shelf(invoices().get, lambda document: invoice_issuer().issue(document))}
+    def issue(document: Document) -> None:
+        invoice_issuer().issue(document)
+
+    return {"inv": Shelf(invoices().get, issue), "cn": Shelf(credit_notes().get, issue)}
 
 
 @cache

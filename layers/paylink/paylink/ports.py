@@ -9,8 +9,8 @@ from typing import Literal, Protocol
 
 from paylink.domain.api_key import ApiKey
 from paylink.domain.charge import ChargeState, TaxCalculation
+from paylink.domain.credit_note import CreditNote
 from paylink.domain.customer import Customer, PaymentMethod, VaultedMethod
-from paylink.domain.dispute import DisputeState
 from paylink.domain.document import Document
 from paylink.domain.events import DomainEvent
 from paylink.domain.invoice import Invoice
@@ -283,6 +283,38 @@ class InvoiceRepository(Protocol):
         """Keeps what became of the receipt: from then on it is done."""
 
 
+class CreditNoteRepository(Protocol):
+    def get(self, credit_note_id: str) -> CreditNote | None: ...
+
+    def next_sequence(self, organization_id: str, mode: Mode, year: int) -> int:
+        """The number that the next credit note of this series would get; nothing is taken yet."""
+
+    def add(self, note: CreditNote, year: int, sequence: int, payment_version: int) -> None:
+        """Takes the number, writes the note and counts its payment's version up, in one step.
+
+        Raises VersionConflictError if number or note is taken, or the payment has changed.
+        """
+
+    def void(self, note: CreditNote, payment_version: int) -> None:
+        """Keeps that a note became void, and counts its payment's version up, in one step.
+
+        Raises VersionConflictError if it was void before, or the payment has changed.
+        """
+
+    def set_document(self, note: CreditNote, document_key: str) -> None:
+        """Notes that the PDF is stored."""
+
+    def page(
+        self,
+        organization_id: str,
+        mode: Mode,
+        customer_id: str | None,
+        before: str | None,
+        limit: int,
+    ) -> Sequence[tuple[str, CreditNote]]:
+        """Credit notes older than a position, newest first, with their positions."""
+
+
 class DocumentIssuer(Protocol):
     def issue(self, document: Document) -> None:
         """Has the PDF of a document made and stored, now, by the function that issues its kind.
@@ -310,15 +342,6 @@ class Mailer(Protocol):
     def send(self, mail: Mail) -> None:
         """Raises EmailNotSendableError for what can't be sent to this address, and
         MailUnavailableError for what a retry may cure."""
-
-
-@dataclass(frozen=True)
-class ProviderMarks:
-    """What we write on what we make at the provider; None on anything that isn't ours."""
-
-    payment_id: str | None = None
-    organization_id: str | None = None
-    deployment_id: str | None = None
 
 
 class SessionNotOpenError(Exception):
@@ -391,12 +414,6 @@ class PaymentProvider(Protocol):
 
     def refunds_of(self, intent_id: str) -> Sequence[RefundState]:
         """All refunds of a payment intent, whoever made them."""
-
-    def disputes_of(self, intent_id: str) -> Sequence[DisputeState]:
-        """All disputes of a payment intent's money, inquiries among them."""
-
-    def marks_of_payment_intent(self, intent_id: str) -> ProviderMarks:
-        """Whose a payment intent is, by what we wrote on it."""
 
     def create_customer(self, customer: Customer) -> str:
         """Makes the provider's customer of a generation, once, and returns its id."""

@@ -11,7 +11,6 @@ from . import lists
 
 _ANSWER_WITHIN = 9 * 24 * 3600
 _DISPUTE_FEE = 1500
-CLOSED = ("won", "lost", "warning_closed")
 _EVIDENCE = (
     "access_activity_log",
     "billing_address",
@@ -43,18 +42,7 @@ _EVIDENCE = (
 )
 
 
-def open_by_card(ctx: Context, charge: Json) -> Json:
-    """What a test card makes happen after it paid."""
-    method = ctx.find("payment_method", charge["payment_method"], "payment_method")
-    if method["_dispute"] == "inquiry":
-        return open_dispute(ctx, charge, None, "fraudulent", inquiry=True)
-    return open_dispute(ctx, charge, None, method["_dispute"])
-
-
-def open_dispute(
-    ctx: Context, charge: Json, amount: int | None, reason: str, *, inquiry: bool = False
-) -> Json:
-    """An inquiry takes no money yet, and the charge can still be refunded."""
+def open_dispute(ctx: Context, charge: Json, amount: int | None, reason: str) -> Json:
     if charge["status"] != "succeeded" or charge["disputed"]:
         raise invalid(f"Charge {charge['id']} can't be disputed (again).", "charge")
     amount = amount or charge["amount"]
@@ -62,11 +50,12 @@ def open_dispute(
         raise invalid("A dispute can't be about more than the charge.", "amount")
     card = charge["payment_method_details"].get("card", {})
     id_ = new_id("du")
+    entry = payments.balance_entry(ctx, -amount, _DISPUTE_FEE, charge, "adjustment", id_)
     dispute: Json = {
         "id": id_,
         "object": "dispute",
         "amount": amount,
-        "balance_transactions": [],
+        "balance_transactions": [entry],
         "charge": charge["id"],
         "created": ctx.now,
         "currency": charge["currency"],
@@ -86,7 +75,7 @@ def open_dispute(
             "submission_method": None,
         },
         "intended_submission_method": None,
-        "is_charge_refundable": inquiry,
+        "is_charge_refundable": False,
         "livemode": ctx.livemode,
         "metadata": {},
         "network_reason_code": "10.4",
@@ -94,53 +83,27 @@ def open_dispute(
         "payment_method_details": {
             "card": {
                 "brand": card.get("brand", "visa"),
-                "case_type": "inquiry" if inquiry else "chargeback",
+                "case_type": "chargeback",
                 "network": card.get("network"),
                 "network_reason_code": "10.4",
             },
             "type": "card",
         },
         "reason": reason,
-        "status": "warning_needs_response" if inquiry else "needs_response",
+        "status": "needs_response",
     }
-    if not inquiry:
-        _withdraw(ctx, dispute, charge)
     ctx.put(dispute)
     charge["disputed"] = True
     ctx.put(charge)
     ctx.emit("charge.dispute.created", dispute)
-    if not inquiry:
-        ctx.emit("charge.dispute.funds_withdrawn", dispute)
-    return dispute
-
-
-def escalate(ctx: Context, dispute: Json) -> Json:
-    """The bank wasn't satisfied by the answer to its inquiry, and takes the money."""
-    if dispute["status"] not in ("warning_needs_response", "warning_under_review"):
-        raise invalid(f"This dispute is no inquiry: {dispute['status']}.", code=None)
-    before = {"status": dispute["status"], "is_charge_refundable": True}
-    dispute.update(status="needs_response", is_charge_refundable=False)
-    dispute["payment_method_details"]["card"]["case_type"] = "chargeback"
-    _withdraw(ctx, dispute, ctx.find("charge", dispute["charge"], "charge"))
-    ctx.put(dispute)
-    ctx.emit("charge.dispute.updated", dispute, before)
     ctx.emit("charge.dispute.funds_withdrawn", dispute)
     return dispute
 
 
-def _withdraw(ctx: Context, dispute: Json, charge: Json) -> None:
-    entry = payments.balance_entry(
-        ctx, -dispute["amount"], _DISPUTE_FEE, charge, "adjustment", dispute["id"]
-    )
-    dispute["balance_transactions"].append(entry)
-
-
 def decide(ctx: Context, dispute: Json, status: str) -> Json:
-    """`status`: won or lost, or warning_closed for an inquiry."""
-    if dispute["status"] in CLOSED:
+    """`status`: won or lost."""
+    if dispute["status"] in ("won", "lost"):
         raise invalid(f"This dispute is already closed: {dispute['status']}.", code=None)
-    if dispute["status"].startswith("warning_") != (status == "warning_closed"):
-        raise invalid(f"A dispute that is {dispute['status']} can't be {status}.", code=None)
     dispute["status"] = status
     if status == "won":
         charge = ctx.find("charge", dispute["charge"], "charge")
@@ -148,7 +111,6 @@ def decide(ctx: Context, dispute: Json, status: str) -> Json:
             ctx, dispute["amount"], -_DISPUTE_FEE, charge, "adjustment", dispute["id"]
         )
         dispute["balance_transactions"].append(entry)
-        dispute["is_charge_refundable"] = True
     ctx.put(dispute)
     if status == "won":
         ctx.emit("charge.dispute.funds_reinstated", dispute)
@@ -169,7 +131,7 @@ def list_all(ctx: Context) -> Json:
 
 def update(ctx: Context) -> Json:
     dispute = retrieve(ctx)
-    if dispute["status"] in CLOSED:
+    if dispute["status"] in ("won", "lost"):
         raise invalid("This dispute is already closed.")
     given = ctx.params.get("evidence") or {}
     if given:
@@ -177,8 +139,7 @@ def update(ctx: Context) -> Json:
         dispute["evidence_details"]["has_evidence"] = True
         if ctx.params.get("submit", True):
             dispute["evidence_details"]["submission_count"] += 1
-            asked = dispute["status"].startswith("warning_")
-            dispute["status"] = "warning_under_review" if asked else "under_review"
+            dispute["status"] = "under_review"
     if "metadata" in ctx.params:
         dispute["metadata"] = merge_metadata(dispute["metadata"], ctx.params["metadata"])
     ctx.put(dispute)
@@ -187,6 +148,4 @@ def update(ctx: Context) -> Json:
 
 
 def close(ctx: Context) -> Json:
-    dispute = retrieve(ctx)
-    asked = dispute["status"].startswith("warning_")
-    return decide(ctx, dispute, "warning_closed" if asked else "lost")
+    return decide(ctx, retrieve(ctx), "lost")

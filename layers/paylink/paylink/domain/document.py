@@ -26,3 +26,8 @@ class Document(Protocol):
     @property
     def issued_for(self) -> Mapping[str, str]:
         """Those members of an event's data by which its function issues it."""
+
+
+def document_key_for(document: Document) -> str:
+    """The PDF's place in the bucket; it has the unguessable id, so numbers can't be walked."""
+    return f"{document.organization_id}/{document.mode}/{document.id}.pdf"

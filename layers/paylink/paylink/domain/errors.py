@@ -127,6 +127,11 @@ class InvoiceNotFoundError(NotFoundError):
     default_message = "There is no such invoice."
 
 
+class CreditNoteNotFoundError(NotFoundError):
+    code = "credit_note_not_found"
+    default_message = "There is no such credit note."
+
+
 class ConflictError(PaylinkError):
     type = "conflict_error"
     status = 409

@@ -72,18 +72,13 @@ def invoice_id_for(payment_id: str) -> str:
 
 
 def series_year(seller: Organization, now: datetime) -> int:
-    """The year whose consecutive numbers an invoice issued now belongs to."""
+    """The year whose consecutive numbers a document issued now belongs to."""
     return now.astimezone(ZoneInfo(seller.time_zone)).year
 
 
-def format_number(year: int, sequence: int) -> str:
-    """``INV-2026-000042``."""
-    return f"INV-{year}-{sequence:06d}"
-
-
-def document_key_for(invoice: Invoice) -> str:
-    """The PDF's place in the bucket; it has the unguessable id, so numbers can't be walked."""
-    return f"{invoice.organization_id}/{invoice.mode}/{invoice.id}.pdf"
+def format_number(series: str, year: int, sequence: int) -> str:
+    """``INV-2026-000042``; ``series`` is what all of its numbers begin with."""
+    return f"{series}-{year}-{sequence:06d}"
 
 
 def issue(
@@ -95,7 +90,7 @@ def issue(
         raise ValueError(f"{payment.id} is {payment.status}: only a paid payment has an invoice")
     return Invoice(
         id=invoice_id_for(payment.id),
-        number=format_number(year, sequence),
+        number=format_number("INV", year, sequence),
         organization_id=payment.organization_id,
         mode=payment.mode,
         payment_id=payment.id,

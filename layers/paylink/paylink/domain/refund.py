@@ -22,8 +22,8 @@ from paylink.domain.payment import (
     Refund,
     RefundStatus,
     Transaction,
+    event_about,
 )
-from paylink.domain.standing import event_about_money, standing
 
 REFUNDABLE = frozenset({"succeeded", "refunded", "disputed"})
 
@@ -55,7 +55,7 @@ def refund_of(
     Raises DuplicateError if nothing is left, ValidationError for more than is left.
     """
     mine = [r for r in payment.refunds if r.transaction_id == transaction.id]
-    gone = payment.returned(transaction.id)
+    gone = sum(r.amount for r in mine if r.counts)
     asked = sum(r.amount for r in mine if r.provider_id is None)
     if gone >= transaction.amount_total:
         raise DuplicateError("This transaction has been refunded in full.")
@@ -98,7 +98,8 @@ def observe_refunds(
 ) -> Change | None:
     """Moves the refunds of one transaction to where the provider says they are; None if they are.
 
-    Each refund is announced once, when the provider is first known to have it. What the provider
+    Each refund is announced once, when the provider is first known to have it, and once more if it
+    fails after that. What the provider
     doesn't tell of stays as it is, but for what was asked for so long ago that nobody asks again.
     """
     refunds = [
@@ -122,22 +123,26 @@ def observe_refunds(
             announced.append(seen)
     if tuple(refunds) == payment.refunds:
         return None
-    moved = replace(payment, refunds=tuple(refunds), updated_at=now)
     settlement = payment.settlement
-    returned = moved.returned(settlement.transaction_id) if settlement else 0
-    after = replace(moved, amount_refunded=min(returned, payment.amount_total))
+    of_payment = settlement.transaction_id if settlement else None
+    returned = min(_returned(refunds, of_payment), payment.amount_total)
+    after = replace(payment, refunds=tuple(refunds), amount_refunded=returned, updated_at=now)
+    failed = newly_failed(payment, after)
     return Change(
         payment,
         after,
-        tuple(_event(after, transaction, refund, now) for refund in announced),
-        standing(after, transaction, now),
+        (
+            *(_event(events.PAYMENT_REFUNDED, after, transaction, r, now) for r in announced),
+            *(_event(events.PAYMENT_REFUND_FAILED, after, transaction, r, now) for r in failed),
+        ),
+        _moved(transaction, refunds, now),
     )
 
 
-def newly_failed(change: Change) -> list[Refund]:
+def newly_failed(before: Payment, after: Payment) -> list[Refund]:
     """Refunds that counted before and don't any more: the seller has the money again."""
-    counted = {r.id for r in change.before.refunds if r.counts}
-    return [r for r in change.after.refunds if r.id in counted and not r.counts]
+    counted = {r.id for r in before.refunds if r.counts}
+    return [r for r in after.refunds if r.id in counted and not r.counts]
 
 
 def _known(
@@ -161,19 +166,35 @@ def _known(
     )
 
 
+def _returned(refunds: Sequence[Refund], transaction_id: str | None) -> int:
+    return sum(r.amount for r in refunds if r.counts and r.transaction_id == transaction_id)
+
+
+def _moved(
+    transaction: Transaction, refunds: Sequence[Refund], now: datetime
+) -> Transaction | None:
+    full = _returned(refunds, transaction.id) >= transaction.amount_total
+    if full and transaction.status == "succeeded":
+        return replace(transaction, status="refunded", updated_at=now)
+    if not full and transaction.status == "refunded":
+        return replace(transaction, status="succeeded", updated_at=now)
+    return None
+
+
 def _event(
-    payment: Payment, transaction: Transaction, refund: Refund, now: datetime
+    kind: str, payment: Payment, transaction: Transaction, refund: Refund, now: datetime
 ) -> DomainEvent:
-    return event_about_money(
+    return event_about(
         payment,
-        transaction,
-        events.PAYMENT_REFUNDED,
+        kind,
         now,
         {
             "refundId": refund.id,
-            "refundAmount": refund.amount,
+            "paymentTransactionId": transaction.id,
+            "amountOfRefund": refund.amount,
             "amountRefunded": payment.amount_refunded,
             "chargeId": refund.charge_id,
             "reason": refund.reason,
+            "surplus": transaction.surplus,
         },
     )

@@ -248,7 +248,7 @@ def _notes(document: DocumentFacts, t: Texts, day: Callable[[datetime], str]) ->
     if document.corrects:
         about = t.voids_invoice if document.corrects.in_full else t.corrects_invoice
         yield about.format(number=document.corrects.number, date=day(document.corrects.issued_at))
-    if document.void:
+    if document.void and document.kind == "invoice":
         yield t.void_note
     for reason in dict.fromkeys(line.reason or "" for line in document.tax_lines):
         if reason in _NOTES:

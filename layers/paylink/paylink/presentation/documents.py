@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from paylink.domain.credit_note import CreditNote
 from paylink.domain.customer import Buyer
 from paylink.domain.invoice import Invoice
 from paylink.domain.organization import Mode, Organization
@@ -73,4 +74,27 @@ def invoice_document(invoice: Invoice) -> DocumentFacts:
         settled_at=invoice.paid_at,
         payment_method=invoice.payment_method,
         void=invoice.status == "void",
+    )
+
+
+def credit_note_document(note: CreditNote) -> DocumentFacts:
+    void = note.status == "void"
+    return DocumentFacts(
+        kind="credit_note",
+        number=note.number,
+        mode=note.mode,
+        language=note.language,
+        currency=note.currency,
+        amount_subtotal=note.amount_subtotal,
+        tax_amount=note.tax_amount,
+        line_items=note.line_items,
+        tax_lines=note.tax_lines,
+        seller=note.seller,
+        buyer=note.buyer,
+        issued_at=note.issued_at,
+        supplied_at=None,
+        settled_at=None if void else note.refunded_at,
+        payment_method=note.payment_method,
+        void=void,
+        corrects=CorrectedInvoice(note.invoice_number, note.invoice_issued_at, note.in_full),
     )

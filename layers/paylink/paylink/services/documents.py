@@ -1,17 +1,23 @@
-"""Links to the PDF of an invoice or any other document, and what such a link leads to."""
+"""Invoices and credit notes, as callers read them, and links to the PDF of one."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Protocol, TypeVar
 
 from paylink.domain.document import Document
 from paylink.domain.download_link import link_to, opens, sign
 from paylink.domain.errors import DocumentUnavailableError, NotFoundError, PaylinkError
-from paylink.ports import Clock, CredentialsStore, InvoiceStore
+from paylink.domain.organization import Mode, Owner
+from paylink.ports import Clock, CredentialsStore, CustomerRepository, InvoiceStore
+from paylink.services.list_items import ListRequest, Page, list_items
 
 LINK_LIFETIME = timedelta(days=7)
+
+Paper = TypeVar("Paper", bound=Document)
+Paper_co = TypeVar("Paper_co", bound=Document, covariant=True)
 
 
 @dataclass(frozen=True)
@@ -28,6 +34,53 @@ class DownloadLink:
 
     url: str
     expires_at: datetime
+
+
+class DocumentReader(Protocol[Paper_co]):
+    """Reads documents of one kind older than a position, newest first, with their positions."""
+
+    def __call__(
+        self,
+        organization_id: str,
+        mode: Mode,
+        customer_id: str | None,
+        before: str | None,
+        limit: int,
+    ) -> Sequence[tuple[str, Paper_co]]: ...
+
+
+def owned(document: Paper | None, owner: Owner) -> Paper | None:
+    """The document, unless it is somebody else's."""
+    mine = document is not None and (document.organization_id, document.mode) == owner
+    return document if mine else None
+
+
+def list_documents(
+    request: ListRequest,
+    *,
+    customer: str | None,
+    read: DocumentReader[Paper],
+    customers: CustomerRepository,
+    credentials: CredentialsStore,
+    keep: Callable[[Paper], bool] = lambda _: True,
+) -> Page[Paper]:
+    """``customer`` is our id or the caller's own; nobody's documents are an empty page.
+
+    Raises ValidationError for a cursor of another list.
+    """
+    organization_id, mode = request.organization_id, request.mode
+    owner = None
+    if customer is not None:
+        found = customers.find(organization_id, mode, customer) if customer else None
+        if found is None:
+            return list_items(request, lambda _before, _limit: (), credentials)
+        owner = found.id
+    return list_items(
+        request,
+        lambda before, limit: read(organization_id, mode, owner, before, limit),
+        credentials,
+        keep,
+    )
 
 
 def make_download_link(

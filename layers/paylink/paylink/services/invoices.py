@@ -6,13 +6,14 @@ from paylink.domain.errors import InvoiceNotFoundError
 from paylink.domain.invoice import Invoice
 from paylink.domain.organization import Owner
 from paylink.ports import CredentialsStore, CustomerRepository, InvoiceRepository
+from paylink.services.documents import list_documents, owned
 from paylink.services.list_items import ListRequest, Page, list_items
 
 
 def read_invoice(invoice_id: str, owner: Owner, invoices: InvoiceRepository) -> Invoice:
     """Raises InvoiceNotFoundError, for anybody else's as well."""
-    found = invoices.get(invoice_id)
-    if found is None or (found.organization_id, found.mode) != owner:
+    found = owned(invoices.get(invoice_id), owner)
+    if found is None:
         raise InvoiceNotFoundError()
     return found
 
@@ -32,19 +33,13 @@ def list_invoices(
 
     Raises ValidationError for a cursor of another list.
     """
-    owner = None
-    if customer is not None:
-        found = (
-            customers.find(request.organization_id, request.mode, customer) if customer else None
-        )
-        owner = found.id if found else None
-    if subscription is not None or (customer is not None and owner is None):
+    if subscription is not None:
         return list_items(request, lambda _before, _limit: (), credentials)
-    return list_items(
+    return list_documents(
         request,
-        lambda before, limit: invoices.page(
-            request.organization_id, request.mode, owner, before, limit
-        ),
-        credentials,
-        lambda invoice: status in {None, invoice.status},
+        customer=customer,
+        read=invoices.page,
+        customers=customers,
+        credentials=credentials,
+        keep=lambda invoice: status in {None, invoice.status},
     )

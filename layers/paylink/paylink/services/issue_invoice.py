@@ -6,10 +6,10 @@ import logging
 from collections.abc import Callable
 
 from paylink.domain import events
+from paylink.domain.document import document_key_for
 from paylink.domain.errors import PaylinkError, StateConflictError, UnknownPaymentError
 from paylink.domain.invoice import (
     Invoice,
-    document_key_for,
     facts,
     invoice_id_for,
     issue,

@@ -157,7 +157,7 @@ def _moved(
     if change is None:
         return payment, transaction
     committed = payments.commit(Commit(change.after, change.events, change.transaction))
-    for refund in newly_failed(change):
+    for refund in newly_failed(change.before, change.after):
         logger.error(
             "a refund failed after it was made: the buyer has not got this money",
             extra={

@@ -7,84 +7,41 @@ from datetime import UTC, datetime
 
 from pydantic import TypeAdapter
 
-from paylink.adapters.dynamodb.lists import Lists, list_attributes
+from paylink.adapters.dynamodb.documents import DynamoDocuments
 from paylink.adapters.dynamodb.payments import payment_key
-from paylink.adapters.dynamodb.table import SCHEMA, ConditionFailedError, Item, Table, outbox, shape
+from paylink.adapters.dynamodb.table import ConditionFailedError, Table, outbox
 from paylink.domain.events import DomainEvent
 from paylink.domain.invoice import Invoice
-from paylink.domain.organization import Mode
 from paylink.ports import ReceiptClaim, ReceiptOutcome, VersionConflictError
 
 _invoices = TypeAdapter(Invoice)
-
-
-def _invoice_key(invoice_id: str) -> tuple[str, str]:
-    return f"INVOICE#{invoice_id}", "INVOICE"
-
-
-def _series_key(organization_id: str, mode: Mode, year: int) -> tuple[str, str]:
-    return f"NUMBERS#{organization_id}#{mode}#invoice#{year}", "NUMBERS"
 
 
 def _instant(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="microseconds")
 
 
-class DynamoInvoices:
+class DynamoInvoices(DynamoDocuments[Invoice]):
     """Fulfils `paylink.ports.InvoiceRepository`."""
 
+    kind = "invoice"
+
     def __init__(self, table: Table) -> None:
-        self._table = table
-
-    def get(self, invoice_id: str) -> Invoice | None:
-        item = self._table.get(*_invoice_key(invoice_id))
-        return _invoices.validate_python(item) if item else None
-
-    def next_sequence(self, organization_id: str, mode: Mode, year: int) -> int:
-        item = self._table.get(*_series_key(organization_id, mode, year))
-        return int(item["taken"]) + 1 if item else 1
+        super().__init__(table, _invoices)
 
     def add(
         self, invoice: Invoice, year: int, sequence: int, events: Sequence[DomainEvent]
     ) -> None:
         table = self._table
-        pk, sk = _invoice_key(invoice.id)
-        item: Item = {"pk": pk, "sk": sk, "schema": SCHEMA, **shape(invoice, _invoices)}
-        item |= list_attributes(
-            "invoice",
-            invoice.organization_id,
-            invoice.mode,
-            invoice.issued_at,
-            invoice.id,
-            invoice.customer_id,
-        )
+        item = self._item(invoice)
         item["outbox"] = outbox(events)
         operations = [
             table.put(item, "attribute_not_exists(pk)"),
-            table.update(
-                *_series_key(invoice.organization_id, invoice.mode, year),
-                "SET taken = :number, organization_id = :organization, #mode = :mode,"
-                " #schema = :schema",
-                ({":before": sequence - 1} if sequence > 1 else {})
-                | {
-                    ":number": sequence,
-                    ":organization": invoice.organization_id,
-                    ":mode": invoice.mode,
-                    ":schema": SCHEMA,
-                },
-                "taken = :before" if sequence > 1 else "attribute_not_exists(pk)",
-                {"#mode": "mode", "#schema": "schema"},
-            ),
+            self._take(invoice, year, sequence),
             table.update(
                 *payment_key(invoice.payment_id),
-                "SET invoice_id = :invoice, invoice_number = :number, version = version + :one"
-                " REMOVE outbox",
-                {
-                    ":invoice": invoice.id,
-                    ":number": invoice.number,
-                    ":one": 1,
-                    ":succeeded": "succeeded",
-                },
+                "SET invoice_id = :invoice, version = version + :one REMOVE outbox",
+                {":invoice": invoice.id, ":one": 1, ":succeeded": "succeeded"},
                 "#status = :succeeded AND attribute_not_exists(invoice_id)",
                 {"#status": "status"},
             ),
@@ -94,18 +51,9 @@ class DynamoInvoices:
         except ConditionFailedError as error:
             raise VersionConflictError from error
 
-    def set_document(self, invoice: Invoice, document_key: str) -> None:
-        operation = self._table.update(
-            *_invoice_key(invoice.id),
-            "SET document_key = :key",
-            {":key": document_key},
-            "attribute_exists(pk)",
-        )
-        self._table.write([operation])
-
     def claim_receipt(self, invoice: Invoice, now: datetime, until: datetime) -> ReceiptClaim:
         operation = self._table.update(
-            *_invoice_key(invoice.id),
+            *self._key(invoice.id),
             "SET receipt_claimed_until = :until",
             {":until": _instant(until), ":now": _instant(now)},
             "attribute_exists(pk) AND attribute_not_exists(receipt)"
@@ -119,7 +67,7 @@ class DynamoInvoices:
 
     def release_receipt(self, invoice: Invoice) -> None:
         operation = self._table.update(
-            *_invoice_key(invoice.id),
+            *self._key(invoice.id),
             "REMOVE receipt_claimed_until",
             {},
             "attribute_exists(pk)",
@@ -128,27 +76,9 @@ class DynamoInvoices:
 
     def note_receipt(self, invoice: Invoice, now: datetime, outcome: ReceiptOutcome) -> None:
         operation = self._table.update(
-            *_invoice_key(invoice.id),
+            *self._key(invoice.id),
             "SET receipt = :outcome, receipt_at = :now REMOVE receipt_claimed_until",
             {":outcome": outcome, ":now": _instant(now)},
             "attribute_exists(pk)",
         )
         self._table.write([operation])
-
-    def page(
-        self,
-        organization_id: str,
-        mode: Mode,
-        customer_id: str | None,
-        before: str | None,
-        limit: int,
-    ) -> Sequence[tuple[str, Invoice]]:
-        found = Lists(self._table).page(
-            "invoice",
-            organization_id,
-            mode,
-            customer_id=customer_id,
-            before=before,
-            limit=limit,
-        )
-        return [(place, _invoices.validate_python(item)) for place, item in found]

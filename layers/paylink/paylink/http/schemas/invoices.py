@@ -148,7 +148,7 @@ def present_whole(invoice: Invoice) -> WholeInvoiceObject:
     """The contract's invoice object with what only one of them is read with."""
     return {
         **present_invoice(invoice),
-        "lineItems": [_line_item(item) for item in invoice.line_items],
+        "lineItems": [present_line_item(item) for item in invoice.line_items],
         "creditApplied": 0,
         "planName": None,
         "poNumber": None,
@@ -156,7 +156,7 @@ def present_whole(invoice: Invoice) -> WholeInvoiceObject:
     }
 
 
-def _line_item(item: LineItem) -> LineItemObject:
+def present_line_item(item: LineItem) -> LineItemObject:
     return {
         "lineType": "one_time",
         "description": item.description,
