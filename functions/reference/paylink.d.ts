@@ -400,6 +400,10 @@ export interface Payment {
   /** `pending` until the buyer's address is known, and `taxAmount` is 0 until then; `not_collecting` where the seller is not registered, or collects no tax. */
   taxStatus: "pending" | "estimated" | "final" | "not_collecting";
   amountRefunded: number;
+  /** What the buyer's bank took back for good. */
+  amountLost: number;
+  /** `open` while the buyer's bank disputes the payment, then `won` or `lost`; null if it never did. */
+  disputeStatus: "open" | "won" | "lost" | null;
   /** ISO 4217, lower case. */
   currency: string;
   description: string;
@@ -505,8 +509,12 @@ export interface Transaction {
   paymentId: string;
   /** Of money that came. The invoice follows within seconds; money that came twice has none. */
   invoiceId: string | null;
-  /** `refunded` once all of it went back. */
+  /** `refunded` once all of it went back; `disputed` while the buyer's bank disputes it, and for good where the dispute was lost. */
   status: "pending" | "succeeded" | "failed" | "refunded" | "disputed";
+  /** `open`, then `won` (`status` is what it was) or `lost` (the money is gone); null if it was never disputed. */
+  disputeStatus: "open" | "won" | "lost" | null;
+  /** What the buyer's bank took back for good. */
+  amountLost: number;
   provider: "stripe";
   /** With tax. */
   grossAmount: number;

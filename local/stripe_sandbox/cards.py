@@ -19,6 +19,8 @@ class Card:
     authenticate: bool = False
     country: str = "US"
     funding: str = "credit"
+    dispute: str = ""
+    """Why the bank disputes it afterwards; "inquiry": it only asks."""
 
     @property
     def last4(self) -> str:
@@ -67,6 +69,10 @@ CARDS = (
          country="DE"),
     Card("4000000000000341", "visa", "Saved by the API, declined when charged",
          charge="generic_decline"),
+    Card("4000000000000259", "visa", "Paid, then disputed as fraudulent", dispute="fraudulent"),
+    Card("4000000000002685", "visa", "Paid, then disputed as not received",
+         dispute="product_not_received"),
+    Card("4000000000001976", "visa", "Paid, then the bank inquires", dispute="inquiry"),
     Card("4000000000000119", "visa", "Processing error", charge="processing_error"),
     Card("4000056655665556", "visa", "Visa debit, paid", funding="debit"),
     Card("5200828282828210", "mastercard", "Mastercard debit, paid", funding="debit"),
@@ -77,7 +83,7 @@ CARDS = (
 BY_NUMBER = {card.number: card for card in CARDS}
 
 # Those the checkout page offers to click.
-SHOWN = CARDS[:10]
+SHOWN = CARDS[:11]
 
 # Test payment methods and tokens that stand for a card in API calls.
 _NAMES = {
@@ -88,6 +94,8 @@ _NAMES = {
     "chargeDeclinedExpiredCard": "4000000000000069",
     "chargeDeclinedIncorrectCvc": "4000000000000127",
     "chargeCustomerFail": "4000000000000341",
+    "createDispute": "4000000000000259", "createDisputeProductNotReceived": "4000000000002685",
+    "createDisputeInquiry": "4000000000001976",
     "authenticationRequired": "4000002760003184", "threeDSecure2Required": "4000000000003220",
 }  # fmt: skip
 

@@ -7,7 +7,7 @@ import logging
 
 from . import payments
 from .context import Context
-from .resources import checkout_sessions
+from .resources import checkout_sessions, disputes
 from .storage import Store
 
 _TICK = 0.25
@@ -24,6 +24,8 @@ def tick(store: Store, object_id: str | None = None) -> None:
             found = store.find_any(id_)
             if found and action == "post_balance":
                 payments.post_balance_later(Context(store, found[0], ""), found[1])
+            elif found and action == "dispute":
+                disputes.open_by_card(Context(store, found[0], ""), found[1])
 
 
 async def run(store: Store) -> None:

@@ -89,6 +89,7 @@ class Control:
             ("POST", "refunds/{id}/fail", self.refund_fail),
             ("POST", "disputes", self.dispute),
             ("POST", "disputes/{id}/close", self.dispute_close),
+            ("POST", "disputes/{id}/escalate", self.dispute_escalate),
         ]
         return [
             Route(f"/_control/{path}", self._wrap(handler), methods=[method])
@@ -362,16 +363,25 @@ class Control:
         ctx, charge = self._charge(request, given)
         with self._store.transaction():
             return disputes.open_dispute(
-                ctx, charge, given.get("amount"), given.get("reason", "fraudulent")
+                ctx,
+                charge,
+                given.get("amount"),
+                given.get("reason", "fraudulent"),
+                inquiry=bool(given.get("inquiry")),
             )
 
     async def dispute_close(self, request: Request, given: Json) -> Json:
         outcome = given.get("outcome")
-        if outcome not in ("won", "lost"):
-            raise ControlError("outcome must be won or lost")
+        if outcome not in disputes.CLOSED:
+            raise ControlError(f"outcome must be one of {', '.join(disputes.CLOSED)}")
         ctx, dispute = self._object(request, request.path_params["id"], "dispute")
         with self._store.transaction():
             return disputes.decide(ctx, dispute, outcome)
+
+    async def dispute_escalate(self, request: Request, given: Json) -> Json:
+        ctx, dispute = self._object(request, request.path_params["id"], "dispute")
+        with self._store.transaction():
+            return disputes.escalate(ctx, dispute)
 
 
 def _problem(message: str, status: int) -> Response:

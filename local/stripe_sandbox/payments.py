@@ -23,6 +23,7 @@ EMPTY_ADDRESS: Json = {
 }
 CARD_FEE_PERCENT, CARD_FEE_FIXED = 29, 30
 _AVAILABLE_AFTER = 2 * 24 * 3600
+_DISPUTED_AFTER = 0.5
 DEBIT_TYPES = {"usd": "us_bank_account", "eur": "sepa_debit"}
 
 
@@ -85,6 +86,7 @@ def card_method(
             "_charge": card.charge,
             "_off_session": card.when_off_session(),
             "_authenticate": card.authenticate,
+            "_dispute": card.dispute,
         }
     )
 
@@ -228,6 +230,8 @@ def succeed(ctx: Context, intent: Json, method: Json, charge: Json | None = None
         post_balance(ctx, charge)
     elif delay > 0:
         ctx.store.set_timer(ctx.store.now() + delay, "post_balance", charge["id"])
+    if method.get("_dispute"):
+        ctx.store.set_timer(ctx.store.now() + _DISPUTED_AFTER, "dispute", charge["id"])
     intent.update(
         status="succeeded",
         latest_charge=charge["id"],

@@ -13,9 +13,9 @@ from tests.integration.world import BASE_URL, PAYMENT, World, http_event
 
 MEMBERS = {
     "object", "id", "livemode", "kind", "status", "provider", "customerId", "amountSubtotal",
-    "taxAmount", "amountTotal", "taxStatus", "amountRefunded", "currency", "description",
-    "metadata", "url", "expiresAt", "cancellationReason", "invoiceId", "failureCode",
-    "failureMessage", "paidAt", "createdAt", "updatedAt",
+    "taxAmount", "amountTotal", "taxStatus", "amountRefunded", "amountLost", "disputeStatus",
+    "currency", "description", "metadata", "url", "expiresAt", "cancellationReason", "invoiceId",
+    "failureCode", "failureMessage", "paidAt", "createdAt", "updatedAt",
 }  # fmt: skip
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 
@@ -46,6 +46,8 @@ def test_the_answer_is_a_payment_with_every_member_of_the_contract(world: World)
         "amountTotal": 4900,
         "taxStatus": "pending",
         "amountRefunded": 0,
+        "amountLost": 0,
+        "disputeStatus": None,
         "currency": "eur",
         "description": "Consulting, one hour",
         "metadata": {"order": "2026-118"},

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
+import os
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -242,3 +244,14 @@ def test_an_export_of_nothing_is_its_heading(
 ) -> None:
     assert exported(world, capsys, "invoices", "--from", "2020-01-01", "--to", "2020-12-31") == []
     assert json.dumps(world.aws.items("INVOICE#")) == "[]"
+
+
+@pytest.mark.parametrize("thing", ["payments", "dead-letters"])
+@pytest.mark.usefixtures("queues")
+def test_a_reader_who_has_enough_is_no_accident(world: World, thing: str) -> None:
+    owner = (world.seller.organization_id, "--mode", "sandbox", *around_now(world))
+    arguments = [thing, "list"] if thing == "dead-letters" else [thing, "export", *owner]
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w", encoding="utf-8") as output, contextlib.redirect_stdout(output):
+        assert cli.main(["--stack", STACK_NAME, *arguments]) == 1

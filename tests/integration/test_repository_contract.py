@@ -708,7 +708,13 @@ def test_taking_a_number_shows_at_the_payment(store: Store) -> None:
     before = paid(store)
     store.invoices.add(invoice_of(before, 1), 2026, 1, [])
     after = store.payments.get("pay_1")
-    assert after == replace(before, invoice_id=invoice_of(before, 1).id, version=before.version + 1)
+    issued = invoice_of(before, 1)
+    assert after == replace(
+        before,
+        invoice_id=issued.id,
+        invoice_number=issued.number,
+        version=before.version + 1,
+    )
     with pytest.raises(VersionConflictError):
         store.payments.commit(Commit(before))
 

@@ -13,7 +13,8 @@ from tests.integration.world import World, sample_event
 MEMBERS = set(
     "id invoiceId grossAmount subtotal taxAmount presentmentAmount currency provider paymentMethod "
     "subPaymentMethod status customerEmail customerName paidAt createdAt updatedAt availableAt "
-    "paymentContext object livemode paymentId failureCode failureMessage".split()
+    "paymentContext object livemode paymentId failureCode failureMessage "
+    "disputeStatus amountLost".split()
 )
 
 

@@ -7,6 +7,7 @@ from playwright.sync_api import Page, expect
 PAID = "4242 4242 4242 4242"
 DECLINED = "4000 0000 0000 0002"
 ASKS_3DS = "4000 0000 0000 3220"
+DISPUTED = "4000 0000 0000 0259"
 
 
 def fill_buyer(page: Page, country: str = "DE", postal_code: str = "10115") -> None:

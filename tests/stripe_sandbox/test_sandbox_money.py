@@ -210,6 +210,60 @@ def test_disputes(
         receiver.wait("charge.dispute.funds_reinstated")
 
 
+def test_an_inquiry_takes_no_money_until_it_is_escalated(
+    client: stripe.StripeClient, sandbox: Server, receiver: Receiver, paid: str
+) -> None:
+    client.v1.webhook_endpoints.create({"url": receiver.url, "enabled_events": ["*"]})
+    asked = sandbox.control("POST disputes", {"payment_intent": paid, "inquiry": True})
+    dispute = client.v1.disputes.retrieve(asked["id"])
+    assert (dispute.status, dispute.balance_transactions) == ("warning_needs_response", [])
+    assert dispute.is_charge_refundable
+    client.v1.refunds.create({"payment_intent": paid, "amount": 100})
+    assert "charge.dispute.funds_withdrawn" not in receiver.types()
+    client.v1.disputes.update(dispute.id, {"evidence": {"uncategorized_text": "It was sent."}})
+    assert client.v1.disputes.retrieve(dispute.id).status == "warning_under_review"
+    sandbox.control(f"POST disputes/{dispute.id}/escalate")
+    receiver.wait("charge.dispute.funds_withdrawn")
+    (listed,) = client.v1.disputes.list({"payment_intent": paid}).data
+    assert (listed.status, listed.is_charge_refundable) == ("needs_response", False)
+    assert client.v1.disputes.close(dispute.id).status == "lost"
+    with pytest.raises(stripe.InvalidRequestError, match="charged back"):
+        client.v1.refunds.create({"payment_intent": paid})
+
+
+def test_an_inquiry_that_is_closed_is_over(
+    client: stripe.StripeClient, sandbox: Server, paid: str
+) -> None:
+    asked = sandbox.control("POST disputes", {"payment_intent": paid, "inquiry": True})
+    assert client.v1.disputes.close(asked["id"]).status == "warning_closed"
+    with pytest.raises(stripe.InvalidRequestError, match="closed"):
+        client.v1.disputes.close(asked["id"])
+
+
+@pytest.mark.parametrize(
+    ("card", "status", "reason"),
+    [
+        ("4000000000000259", "needs_response", "fraudulent"),
+        ("4000000000002685", "needs_response", "product_not_received"),
+        ("4000000000001976", "warning_needs_response", "fraudulent"),
+    ],
+)
+def test_some_cards_are_disputed_after_they_paid(
+    client: stripe.StripeClient,
+    sandbox: Server,
+    new_session: Make,
+    card: str,
+    status: str,
+    reason: str,
+) -> None:
+    session = new_session()
+    sandbox.pay(session.id, card=card)
+    sandbox.control("POST clock", {"advance": 5})
+    intent = str(client.v1.checkout.sessions.retrieve(session.id).payment_intent)
+    (dispute,) = client.v1.disputes.list({"payment_intent": intent}).data
+    assert (dispute.status, dispute.reason) == (status, reason)
+
+
 def test_a_balance_transaction_may_come_late(
     client: stripe.StripeClient, sandbox: Server, receiver: Receiver, new_session: Make
 ) -> None:

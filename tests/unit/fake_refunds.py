@@ -31,9 +31,9 @@ class FakeRefunds:
     _called: Any
     _answered_to: Any
 
-    def __init__(self, money_of: Callable[[str], int]) -> None:
-        """``money_of`` says how much a payment intent brought."""
-        self._money_of = money_of
+    def __init__(self, money_of: Callable[[str], int], taken_back: Callable[[str], bool]) -> None:
+        """How much a payment intent brought, and whether a bank wants it back, or has it."""
+        self._money_of, self._taken_back = money_of, taken_back
         self.refunds: dict[str, Returned] = {}
         self.refund_status: RefundStatus = "succeeded"
         self._refund_answers: dict[str, tuple[int, str | None]] = {}
@@ -78,6 +78,8 @@ class FakeRefunds:
     # What happens there: in the dashboard, and at the bank.
 
     def refund(self, intent_id: str, amount: int | None = None, mark: str | None = None) -> str:
+        if self._taken_back(intent_id):
+            raise ProviderRejectedError("No.", provider_code="charge_disputed")
         left = self._money_of(intent_id) - self.returned(intent_id)
         if left == 0:
             raise ProviderRejectedError("No.", provider_code="charge_already_refunded")

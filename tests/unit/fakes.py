@@ -46,12 +46,14 @@ from paylink.ports import (
     ExternalIdTakenError,
     IdempotencyRecord,
     KeyInUseError,
+    ProviderMarks,
     ReceiptClaim,
     ReceiptOutcome,
     SessionNotOpenError,
     VersionConflictError,
 )
 from tests.unit.fake_charges import FakeCharges
+from tests.unit.fake_disputes import FakeDisputes
 from tests.unit.fake_refunds import FakeRefunds
 
 START = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
@@ -514,7 +516,10 @@ class MemoryInvoices:
             memory.invoices[invoice.id] = invoice
             memory.numbers[series] = sequence
             memory.payments[payment.id] = replace(
-                payment, invoice_id=invoice.id, version=payment.version + 1
+                payment,
+                invoice_id=invoice.id,
+                invoice_number=invoice.number,
+                version=payment.version + 1,
             )
             memory.events += events
 
@@ -712,12 +717,13 @@ class Checkout:
     buyer: Buyer = field(default_factory=Buyer)
 
 
-class FakeProvider(FakeCharges, FakeRefunds):
+class FakeProvider(FakeCharges, FakeDisputes, FakeRefunds):
     """Fulfils `paylink.ports.PaymentProvider`, and plays the buyer at the hosted checkout."""
 
     def __init__(self, clock: Callable[[], datetime], name: str = "acct") -> None:
         FakeCharges.__init__(self)
-        FakeRefunds.__init__(self, self.money_of)
+        FakeRefunds.__init__(self, self.money_of, self.taken_back)
+        FakeDisputes.__init__(self)
         self._clock = clock
         self._name = name
         self._lock = threading.RLock()
@@ -734,6 +740,8 @@ class FakeProvider(FakeCharges, FakeRefunds):
         self.checkouts: dict[str, Checkout] = {}
         self.calls: list[tuple[str, str]] = []
         self.tax_percent = 20
+        self.owner = ("org_1", "deployment_1")
+        """Whose organization and deployment is marked on what was made here."""
 
     def fail(self, operation: str, *faults: Fault) -> None:
         """The next calls of an operation fail: before anything happened (``unavailable``), with a
@@ -970,6 +978,13 @@ class FakeProvider(FakeCharges, FakeRefunds):
             for c in self.checkouts.values()
             if c.payment_id == payment_id and c.outcome == "paid"
         )
+
+    def marks_of_payment_intent(self, intent_id: str) -> ProviderMarks:
+        self._called("marks_of_payment_intent", intent_id, raises=True)
+        checkouts = [c.payment_id for c in self.checkouts.values() if c.intent_id == intent_id]
+        charges = [i.state.payment_id for n, i in self.intents.items() if n == intent_id]
+        found = next(iter([*checkouts, *charges]), None)
+        return ProviderMarks(found, *self.owner) if found else ProviderMarks()
 
     def money_of(self, intent_id: str) -> int:
         if intent_id in self.intents:

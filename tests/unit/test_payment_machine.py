@@ -175,6 +175,33 @@ class Payments(RuleBasedStateMachine):
         with suppress(PaylinkError, CrashError):
             self.world.hear_refunds(made[pick % len(made)].intent_id)
 
+    @precondition(lambda self: self.paid_transactions())
+    @rule(pick=PICK, share=st.integers(1, 100), inquiry=st.booleans())
+    def a_bank_disputes(self, pick: int, share: int, inquiry: bool) -> None:
+        paid = self.paid_transactions()
+        transaction = paid[pick % len(paid)]
+        intent_id = transaction.payment_intent_id or ""
+        if all(d.intent_id != intent_id for d in self.world.provider.disputes.values()):
+            amount = max(1, transaction.amount_total * share // 100)
+            self.world.provider.dispute(intent_id, amount, "inquiry" if inquiry else "open")
+
+    @precondition(lambda self: self.undecided())
+    @rule(pick=PICK, outcome=st.sampled_from(["open", "won", "lost", "inquiry"]))
+    def a_dispute_is_decided(self, pick: int, outcome: str) -> None:
+        """Or an inquiry becomes one."""
+        undecided = self.undecided()
+        dispute_id = undecided[pick % len(undecided)]
+        asked = self.world.provider.disputes[dispute_id].state.status == "inquiry"
+        if asked == (outcome in {"open", "inquiry"}):
+            self.world.provider.decide(dispute_id, outcome)  # type: ignore[arg-type]
+
+    @precondition(lambda self: self.world.provider.disputes)
+    @rule(pick=PICK)
+    def hear_of_a_dispute(self, pick: int) -> None:
+        made = list(self.world.provider.disputes.values())
+        with suppress(PaylinkError, CrashError):
+            self.world.hear_disputes(made[pick % len(made)].intent_id)
+
     # The buyer's side.
 
     @precondition(lambda self: self.world.memory.payments)
@@ -247,7 +274,7 @@ class Payments(RuleBasedStateMachine):
             [
                 *("create_session", "expire_session", "fetch_checkout"),
                 *("calculate_tax", "create_charge", "find_charge", "fetch_charge", "cancel_charge"),
-                *("create_refund", "refunds_of"),
+                *("create_refund", "refunds_of", "disputes_of", "marks_of_payment_intent"),
             ]
         ),
         fault=st.sampled_from(["unavailable", "timeout", "stored", "done_but_stored"]),
@@ -346,7 +373,12 @@ class Payments(RuleBasedStateMachine):
         for payment in self.world.memory.payments.values():
             told = Counter(e.type for e in self.world.memory.events_about(payment.id))
             told.pop(events.INVOICE_ISSUED, None)
-            told.pop(events.PAYMENT_REFUNDED, None)
+            for later in (
+                events.PAYMENT_REFUNDED,
+                events.PAYMENT_DISPUTED,
+                events.PAYMENT_DISPUTE_RESOLVED,
+            ):
+                told.pop(later, None)
             moves = Counter(f"payment.{entry.status}" for entry in payment.history)
             moves[events.PAYMENT_CREATED] = moves.pop("payment.pending", 0)
             assert told == +moves
@@ -405,7 +437,9 @@ class Payments(RuleBasedStateMachine):
             if settlement is not None:
                 full = payment.amount_refunded == payment.amount_total
                 paid = memory.transactions[settlement.transaction_id]
-                assert paid.status == ("refunded" if full else "succeeded")
+                taken = {d.status for d in payment.disputes} & {"open", "lost"}
+                expected = "refunded" if full else "succeeded"
+                assert paid.status == ("disputed" if taken else expected)
         for transaction_id, amount, seed in self.refunds:
             made = [
                 r
@@ -422,6 +456,28 @@ class Payments(RuleBasedStateMachine):
                 assert payment.due_at is not None
             elif payment.status == "succeeded":
                 assert payment.due_at is None
+
+    @invariant()
+    def each_dispute_and_its_outcome_are_told_of_once(self) -> None:
+        memory = self.world.memory
+        opened = Counter(
+            e.data["disputeId"] for e in memory.events if e.type == events.PAYMENT_DISPUTED
+        )
+        outcomes = {
+            (e.data["disputeId"], e.data["outcome"]): e
+            for e in memory.events
+            if e.type == events.PAYMENT_DISPUTE_RESOLVED
+        }
+        assert len(outcomes) == sum(
+            1 for e in memory.events if e.type == events.PAYMENT_DISPUTE_RESOLVED
+        )
+        known = [d for payment in memory.payments.values() for d in payment.disputes]
+        assert opened == Counter(d.id for d in known)
+        assert set(outcomes) == {(d.id, d.status) for d in known if d.status != "open"}
+        for transaction in memory.transactions.values():
+            assert 0 <= transaction.amount_lost <= transaction.amount_total
+            lost = [d for d in known if (d.transaction_id, d.status) == (transaction.id, "lost")]
+            assert transaction.amount_lost == sum(d.amount for d in lost)
 
     @invariant()
     def a_request_makes_one_payment(self) -> None:
@@ -456,10 +512,12 @@ class Payments(RuleBasedStateMachine):
                 world.issue(payment.id)
                 world.issue(payment.id)
                 assert payment.amount_total == paid
-            came = {"succeeded", "refunded"}
+            came = {"succeeded", "refunded", "disputed"}
             recorded = [t for t in world.memory.transactions.values() if t.status in came]
             settlement = payment.settlement
             if settlement is not None:
+                if not self.deaf:
+                    self.hear_of_all_disputes(settlement.payment_intent_id)
                 refunded = {r.intent_id for r in world.provider.refunds.values()}
                 if settlement.payment_intent_id in refunded and not self.deaf:
                     world.hear_refunds(settlement.payment_intent_id)
@@ -472,6 +530,7 @@ class Payments(RuleBasedStateMachine):
         self.there_is_one_invoice_per_paid_payment_and_their_numbers_have_no_gap()
         self.each_transition_has_exactly_one_event()
         self.never_more_goes_back_than_came_and_each_refund_is_told_of_once()
+        self.each_dispute_and_its_outcome_are_told_of_once()
         assert {i.payment_id for i in world.memory.invoices.values()} == {
             p.id for p in world.memory.payments.values() if p.status == "succeeded"
         }
@@ -515,7 +574,22 @@ class Payments(RuleBasedStateMachine):
 
     def paid_transactions(self) -> list[Transaction]:
         transactions = self.world.memory.transactions.values()
-        return [t for t in transactions if t.status in {"succeeded", "refunded"}]
+        return [t for t in transactions if t.status in {"succeeded", "refunded", "disputed"}]
+
+    def undecided(self) -> list[str]:
+        """Disputes and inquiries that are open at the provider."""
+        made = self.world.provider.disputes.items()
+        return [name for name, d in made if d.state.status in {"open", "inquiry"}]
+
+    def hear_of_all_disputes(self, intent_id: str) -> None:
+        """After that, what the provider says of a payment intent's dispute is what we say."""
+        disputes = self.world.provider.disputes.values()
+        made = {d.state.provider_id: d for d in disputes if d.intent_id == intent_id}
+        if made:
+            self.world.hear_disputes(intent_id)
+        stand = {name: d.state.status for name, d in made.items() if d.state.status != "inquiry"}
+        known = [d for p in self.world.memory.payments.values() for d in p.disputes]
+        assert {d.id: d.status for d in known if d.id in made} == stand
 
     def vaulted(self) -> list[str]:
         """Customers who can be charged."""

@@ -296,6 +296,8 @@ def test_a_payment_is_shown_as_the_contract_has_it() -> None:
         "amountTotal": 1200,
         "taxStatus": "final",
         "amountRefunded": 0,
+        "amountLost": 0,
+        "disputeStatus": None,
         "currency": "eur",
         "description": "Design work",
         "metadata": {"order": "7"},

@@ -33,7 +33,7 @@ def returned(world: World, payment_id: str) -> int:
 def told(world: World, payment_id: str) -> list[int]:
     """The amounts of the refunds that were announced."""
     return [
-        event.data["amountOfRefund"]
+        event.data["refundAmount"]
         for event in world.memory.events_about(payment_id)
         if event.type == events.PAYMENT_REFUNDED
     ]
@@ -216,7 +216,7 @@ def test_a_refund_heard_of_before_the_payment_settles_it_first(world: World) -> 
     world.provider.pay(session_id)
     intent_id = world.provider.checkouts[session_id].intent_id or ""
     world.provider.refund(intent_id, 400)
-    assert world.hear_refunds(intent_id) == "ignored: not ours"
+    assert world.hear_refunds(intent_id) == "refunds"
     assert world.hear_refunds(intent_id, payment_id) == "refunds"
     assert world.payment(payment_id).status == "succeeded"
     assert world.payment(payment_id).amount_refunded == 400

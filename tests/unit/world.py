@@ -232,6 +232,21 @@ class World:
             about_refunds=True,
         )
 
+    def hear_disputes(self, intent_id: str) -> str:
+        """The provider tells of a dispute, which never bears a mark of ours."""
+        self._heard = getattr(self, "_heard", 0) + 1
+        return self.notify(
+            event_of(
+                None,
+                id=f"evt_dispute_{self._heard}",
+                type="charge.dispute.updated",
+                payment_intent_id=intent_id,
+                deployment_id=None,
+                organization_id=None,
+                about_disputes=True,
+            )
+        )
+
     def hear_charge(self, payment_id: str | None, intent_id: str, **changes: Any) -> str:
         """The provider tells of one payment intent."""
         self._heard = getattr(self, "_heard", 0) + 1

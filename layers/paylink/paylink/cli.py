@@ -25,23 +25,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     try:
         result = options.run(Deployment.of_stack(options.stack), options)
+        if result is not None:
+            print(json.dumps(result, indent=2, ensure_ascii=False, default=str))
+        sys.stdout.flush()
     except UsageError as error:
         print(f"paylink: {error}", file=sys.stderr)
         return 2
     except (ClientError, BotoCoreError) as error:
         print(f"paylink: AWS: {error}", file=sys.stderr)
         return 1
-    except (PaylinkError, CheckoutMismatchError, StripeSetupError) as error:
-        print(f"paylink: {error}", file=sys.stderr)
-        return 1
     except BrokenPipeError:  # whoever reads has enough; nothing is left to be flushed at the end
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except OSError as error:
+    except (PaylinkError, CheckoutMismatchError, StripeSetupError, OSError) as error:
         print(f"paylink: {error}", file=sys.stderr)
         return 1
-    if result is not None:
-        print(json.dumps(result, indent=2, ensure_ascii=False, default=str))
     return 0
 
 

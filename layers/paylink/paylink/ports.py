@@ -11,6 +11,7 @@ from paylink.domain.api_key import ApiKey
 from paylink.domain.charge import ChargeState, TaxCalculation
 from paylink.domain.credit_note import CreditNote
 from paylink.domain.customer import Customer, PaymentMethod, VaultedMethod
+from paylink.domain.dispute import DisputeState
 from paylink.domain.document import Document
 from paylink.domain.events import DomainEvent
 from paylink.domain.invoice import Invoice
@@ -344,6 +345,15 @@ class Mailer(Protocol):
         MailUnavailableError for what a retry may cure."""
 
 
+@dataclass(frozen=True)
+class ProviderMarks:
+    """What we write on what we make at the provider; None on anything that isn't ours."""
+
+    payment_id: str | None = None
+    organization_id: str | None = None
+    deployment_id: str | None = None
+
+
 class SessionNotOpenError(Exception):
     """The session could not be expired because it isn't open: look at it again and decide."""
 
@@ -414,6 +424,12 @@ class PaymentProvider(Protocol):
 
     def refunds_of(self, intent_id: str) -> Sequence[RefundState]:
         """All refunds of a payment intent, whoever made them."""
+
+    def disputes_of(self, intent_id: str) -> Sequence[DisputeState]:
+        """All disputes of a payment intent's money, inquiries among them."""
+
+    def marks_of_payment_intent(self, intent_id: str) -> ProviderMarks:
+        """Whose a payment intent is, by what we wrote on it."""
 
     def create_customer(self, customer: Customer) -> str:
         """Makes the provider's customer of a generation, once, and returns its id."""

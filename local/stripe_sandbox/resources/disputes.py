@@ -11,6 +11,7 @@ from . import lists
 
 _ANSWER_WITHIN = 9 * 24 * 3600
 _DISPUTE_FEE = 1500
+CLOSED = ("won", "lost", "warning_closed")
 _EVIDENCE = (
     "access_activity_log",
     "billing_address",
@@ -42,7 +43,18 @@ _EVIDENCE = (
 )
 
 
-def open_dispute(ctx: Context, charge: Json, amount: int | None, reason: str) -> Json:
+def open_by_card(ctx: Context, charge: Json) -> Json:
+    """What a test card makes happen after it paid."""
+    method = ctx.find("payment_method", charge["payment_method"], "payment_method")
+    if method["_dispute"] == "inquiry":
+        return open_dispute(ctx, charge, None, "fraudulent", inquiry=True)
+    return open_dispute(ctx, charge, None, method["_dispute"])
+
+
+def open_dispute(
+    ctx: Context, charge: Json, amount: int | None, reason: str, *, inquiry: bool = False
+) -> Json:
+    """An inquiry takes no money yet, and the charge can still be refunded."""
     if charge["status"] != "succeeded" or charge["disputed"]:
         raise invalid(f"Charge {charge['id']} can't be disputed (again).", "charge")
     amount = amount or charge["amount"]
@@ -50,12 +62,11 @@ def open_dispute(ctx: Context, charge: Json, amount: int | None, reason: str) ->
         raise invalid("A dispute can't be about more than the charge.", "amount")
     card = charge["payment_method_details"].get("card", {})
     id_ = new_id("du")
-    entry = payments.balance_entry(ctx, -amount, _DISPUTE_FEE, charge, "adjustment", id_)
     dispute: Json = {
         "id": id_,
         "object": "dispute",
         "amount": amount,
-        "balance_transactions": [entry],
+        "balance_transactions": [],
         "charge": charge["id"],
         "created": ctx.now,
         "currency": charge["currency"],
@@ -75,7 +86,7 @@ def open_dispute(ctx: Context, charge: Json, amount: int | None, reason: str) ->
             "submission_method": None,
         },
         "intended_submission_method": None,
-        "is_charge_refundable": False,
+        "is_charge_refundable": inquiry,
         "livemode": ctx.livemode,
         "metadata": {},
         "network_reason_code": "10.4",
@@ -83,27 +94,53 @@ def open_dispute(ctx: Context, charge: Json, amount: int | None, reason: str) ->
         "payment_method_details": {
             "card": {
                 "brand": card.get("brand", "visa"),
-                "case_type": "chargeback",
+                "case_type": "inquiry" if inquiry else "chargeback",
                 "network": card.get("network"),
                 "network_reason_code": "10.4",
             },
             "type": "card",
         },
         "reason": reason,
-        "status": "needs_response",
+        "status": "warning_needs_response" if inquiry else "needs_response",
     }
+    if not inquiry:
+        _withdraw(ctx, dispute, charge)
     ctx.put(dispute)
     charge["disputed"] = True
     ctx.put(charge)
     ctx.emit("charge.dispute.created", dispute)
+    if not inquiry:
+        ctx.emit("charge.dispute.funds_withdrawn", dispute)
+    return dispute
+
+
+def escalate(ctx: Context, dispute: Json) -> Json:
+    """The bank wasn't satisfied by the answer to its inquiry, and takes the money."""
+    if dispute["status"] not in ("warning_needs_response", "warning_under_review"):
+        raise invalid(f"This dispute is no inquiry: {dispute['status']}.", code=None)
+    before = {"status": dispute["status"], "is_charge_refundable": True}
+    dispute.update(status="needs_response", is_charge_refundable=False)
+    dispute["payment_method_details"]["card"]["case_type"] = "chargeback"
+    _withdraw(ctx, dispute, ctx.find("charge", dispute["charge"], "charge"))
+    ctx.put(dispute)
+    ctx.emit("charge.dispute.updated", dispute, before)
     ctx.emit("charge.dispute.funds_withdrawn", dispute)
     return dispute
 
 
+def _withdraw(ctx: Context, dispute: Json, charge: Json) -> None:
+    entry = payments.balance_entry(
+        ctx, -dispute["amount"], _DISPUTE_FEE, charge, "adjustment", dispute["id"]
+    )
+    dispute["balance_transactions"].append(entry)
+
+
 def decide(ctx: Context, dispute: Json, status: str) -> Json:
-    """`status`: won or lost."""
-    if dispute["status"] in ("won", "lost"):
+    """`status`: won or lost, or warning_closed for an inquiry."""
+    if dispute["status"] in CLOSED:
         raise invalid(f"This dispute is already closed: {dispute['status']}.", code=None)
+    if dispute["status"].startswith("warning_") != (status == "warning_closed"):
+        raise invalid(f"A dispute that is {dispute['status']} can't be {status}.", code=None)
     dispute["status"] = status
     if status == "won":
         charge = ctx.find("charge", dispute["charge"], "charge")
@@ -111,6 +148,7 @@ def decide(ctx: Context, dispute: Json, status: str) -> Json:
             ctx, dispute["amount"], -_DISPUTE_FEE, charge, "adjustment", dispute["id"]
         )
         dispute["balance_transactions"].append(entry)
+        dispute["is_charge_refundable"] = True
     ctx.put(dispute)
     if status == "won":
         ctx.emit("charge.dispute.funds_reinstated", dispute)
@@ -131,7 +169,7 @@ def list_all(ctx: Context) -> Json:
 
 def update(ctx: Context) -> Json:
     dispute = retrieve(ctx)
-    if dispute["status"] in ("won", "lost"):
+    if dispute["status"] in CLOSED:
         raise invalid("This dispute is already closed.")
     given = ctx.params.get("evidence") or {}
     if given:
@@ -139,7 +177,8 @@ def update(ctx: Context) -> Json:
         dispute["evidence_details"]["has_evidence"] = True
         if ctx.params.get("submit", True):
             dispute["evidence_details"]["submission_count"] += 1
-            dispute["status"] = "under_review"
+            asked = dispute["status"].startswith("warning_")
+            dispute["status"] = "warning_under_review" if asked else "under_review"
     if "metadata" in ctx.params:
         dispute["metadata"] = merge_metadata(dispute["metadata"], ctx.params["metadata"])
     ctx.put(dispute)
@@ -148,4 +187,6 @@ def update(ctx: Context) -> Json:
 
 
 def close(ctx: Context) -> Json:
-    return decide(ctx, retrieve(ctx), "lost")
+    dispute = retrieve(ctx)
+    asked = dispute["status"].startswith("warning_")
+    return decide(ctx, dispute, "warning_closed" if asked else "lost")

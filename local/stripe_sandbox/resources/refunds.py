@@ -131,7 +131,7 @@ def make(
 
 def _lost_or_open(ctx: Context, charge: Json) -> bool:
     disputes = ctx.store.select(ctx.own, "dispute", charge=charge["id"])
-    return any(dispute["status"] != "won" for dispute in disputes)
+    return any(not dispute["is_charge_refundable"] for dispute in disputes)
 
 
 def succeed(ctx: Context, refund: Json) -> Json:

@@ -25,6 +25,8 @@ Kind = Literal["link", "charge"]
 CancellationReason = Literal["requested", "expired"]
 TransactionStatus = Literal["pending", "succeeded", "failed", "refunded", "disputed"]
 RefundStatus = Literal["pending", "requires_action", "succeeded", "failed", "canceled"]
+DisputeStatus = Literal["open", "won", "lost"]
+"""As the seller sees it: ``won``, the seller keeps the money; ``lost``, it is gone."""
 Outcome = Literal["unpaid", "requires_action", "processing", "failed", "paid"]
 """How the money of one checkout stands; ``unpaid`` is: nothing was tried, or nothing came of it."""
 
@@ -196,6 +198,20 @@ class Refund:
 
 
 @dataclass(frozen=True)
+class Dispute:
+    """A buyer's bank takes money back, or tries to; ``amount`` in minor units."""
+
+    id: str
+    """The provider's."""
+    transaction_id: str
+    amount: int
+    status: DisputeStatus
+    created_at: datetime
+    reason: str | None = None
+    """The bank's: ``fraudulent``, ``product_not_received`` …"""
+
+
+@dataclass(frozen=True)
 class HistoryEntry:
     """One change of status, and what made it."""
 
@@ -236,6 +252,7 @@ class Payment:
     cancellation_reason: CancellationReason | None = None
     amount_refunded: int = 0
     invoice_id: str | None = None
+    invoice_number: str | None = None
     failure_code: str | None = None
     failure_message: str | None = None
     decline_code: str | None = None
@@ -247,6 +264,7 @@ class Payment:
     settlement: Settlement | None = None
     surplus: tuple[Surplus, ...] = ()
     refunds: tuple[Refund, ...] = ()
+    disputes: tuple[Dispute, ...] = ()
     history: tuple[HistoryEntry, ...] = ()
     check_at: datetime | None = None
     """When the provider is asked by itself; None: its news are all that can come, or none can."""
@@ -346,6 +364,22 @@ class Payment:
     def refund_named(self, refund_id: str) -> Refund | None:
         return next((refund for refund in self.refunds if refund.id == refund_id), None)
 
+    def returned(self, transaction_id: str | None) -> int:
+        """How much of a transaction went back by refunds, or is about to."""
+        mine = (r for r in self.refunds if r.transaction_id == transaction_id)
+        return sum(refund.amount for refund in mine if refund.counts)
+
+    def dispute_status(self, transaction_id: str | None) -> DisputeStatus | None:
+        """Where a transaction's disputes have got to; the one that matters most, if several."""
+        found = {d.status for d in self.disputes if d.transaction_id == transaction_id}
+        order: tuple[DisputeStatus, ...] = ("open", "lost", "won")
+        return next((status for status in order if status in found), None)
+
+    def amount_lost(self, transaction_id: str | None) -> int:
+        """How much of a transaction banks took back for good."""
+        mine = (d for d in self.disputes if d.transaction_id == transaction_id)
+        return sum(dispute.amount for dispute in mine if dispute.status == "lost")
+
     def transaction_of_intent(self, intent_id: str | None) -> str | None:
         """The id of the transaction that brought a payment intent's money."""
         paid = (self.settlement,) if self.settlement else ()
@@ -404,6 +438,9 @@ class Transaction:
     failure_code: str | None = None
     failure_message: str | None = None
     payment_kind: Kind = "link"
+    dispute_status: DisputeStatus | None = None
+    amount_lost: int = 0
+    """What banks took back by disputes that were lost."""
     surplus: bool = False
     """The payment had been paid before: this money is to be returned, and has no invoice."""
 

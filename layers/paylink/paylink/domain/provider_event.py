@@ -26,6 +26,12 @@ class ProviderEvent:
     deployment_id: str | None
     about_refunds: bool = False
     """Money of the payment intent went back, was to go back, or did not arrive."""
+    about_disputes: bool = False
+    """The buyer's bank wants money of the payment intent back, or has decided about it."""
+
+    @property
+    def about_money_that_came(self) -> bool:
+        return self.about_refunds or self.about_disputes
 
 
 @dataclass(frozen=True)

@@ -22,8 +22,8 @@ from paylink.domain.payment import (
     Refund,
     RefundStatus,
     Transaction,
-    event_about,
 )
+from paylink.domain.standing import event_about_money, standing
 
 REFUNDABLE = frozenset({"succeeded", "refunded", "disputed"})
 
@@ -55,7 +55,7 @@ def refund_of(
     Raises DuplicateError if nothing is left, ValidationError for more than is left.
     """
     mine = [r for r in payment.refunds if r.transaction_id == transaction.id]
-    gone = sum(r.amount for r in mine if r.counts)
+    gone = payment.returned(transaction.id)
     asked = sum(r.amount for r in mine if r.provider_id is None)
     if gone >= transaction.amount_total:
         raise DuplicateError("This transaction has been refunded in full.")
@@ -123,10 +123,10 @@ def observe_refunds(
             announced.append(seen)
     if tuple(refunds) == payment.refunds:
         return None
+    moved = replace(payment, refunds=tuple(refunds), updated_at=now)
     settlement = payment.settlement
-    of_payment = settlement.transaction_id if settlement else None
-    returned = min(_returned(refunds, of_payment), payment.amount_total)
-    after = replace(payment, refunds=tuple(refunds), amount_refunded=returned, updated_at=now)
+    returned = moved.returned(settlement.transaction_id) if settlement else 0
+    after = replace(moved, amount_refunded=min(returned, payment.amount_total))
     failed = newly_failed(payment, after)
     return Change(
         payment,
@@ -135,7 +135,7 @@ def observe_refunds(
             *(_event(events.PAYMENT_REFUNDED, after, transaction, r, now) for r in announced),
             *(_event(events.PAYMENT_REFUND_FAILED, after, transaction, r, now) for r in failed),
         ),
-        _moved(transaction, refunds, now),
+        standing(after, transaction, now),
     )
 
 
@@ -166,35 +166,19 @@ def _known(
     )
 
 
-def _returned(refunds: Sequence[Refund], transaction_id: str | None) -> int:
-    return sum(r.amount for r in refunds if r.counts and r.transaction_id == transaction_id)
-
-
-def _moved(
-    transaction: Transaction, refunds: Sequence[Refund], now: datetime
-) -> Transaction | None:
-    full = _returned(refunds, transaction.id) >= transaction.amount_total
-    if full and transaction.status == "succeeded":
-        return replace(transaction, status="refunded", updated_at=now)
-    if not full and transaction.status == "refunded":
-        return replace(transaction, status="succeeded", updated_at=now)
-    return None
-
-
 def _event(
     kind: str, payment: Payment, transaction: Transaction, refund: Refund, now: datetime
 ) -> DomainEvent:
-    return event_about(
+    return event_about_money(
         payment,
+        transaction,
         kind,
         now,
         {
             "refundId": refund.id,
-            "paymentTransactionId": transaction.id,
-            "amountOfRefund": refund.amount,
+            "refundAmount": refund.amount,
             "amountRefunded": payment.amount_refunded,
             "chargeId": refund.charge_id,
             "reason": refund.reason,
-            "surplus": transaction.surplus,
         },
     )

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import logging
 
-from paylink.domain.errors import ProviderSessionGoneError, UnknownPaymentError
+from paylink.domain.errors import (
+    ProviderRejectedError,
+    ProviderSessionGoneError,
+    UnknownPaymentError,
+)
 from paylink.domain.organization import Mode
 from paylink.domain.payment import CheckoutMismatchError, Payment
 from paylink.domain.provider_event import ProviderEvent
@@ -12,6 +16,7 @@ from paylink.ports import Clock, PaymentProvider, PaymentRepository, Providers
 from paylink.services.refund_transaction import sync_refunds
 from paylink.services.settle_charge import settle_charge
 from paylink.services.settle_payment import settle_payment
+from paylink.services.sync_disputes import sync_disputes
 
 logger = logging.getLogger(__name__)
 
@@ -41,6 +46,8 @@ def handle_provider_event(
     payment_id = event.payment_id if event.deployment_id is not None else None
     if payment_id is None and event.payment_intent_id is not None:
         payment_id = payments.id_of_payment_intent(organization_id, mode, event.payment_intent_id)
+    if payment_id is None and event.about_money_that_came:
+        payment_id = _by_its_intent(event, organization_id, mode, deployment_id, providers)
     if payment_id is None:
         return "ignored: not ours"
     payment = payments.get(payment_id)
@@ -51,17 +58,42 @@ def handle_provider_event(
     if any(entry.cause == event.id for entry in payment.history):
         return "seen before"
     provider = providers.account(organization_id, mode)
-    if not event.about_refunds:
+    if not event.about_money_that_came:
         return _settle(event, payment, payments, provider, clock)
     if payment.transaction_of_intent(event.payment_intent_id) is None:
-        # The money went back before we heard that it came.
+        # The money went back, or is disputed, before we heard that it came.
         _settle(event, payment, payments, provider, clock)
         payment = payments.get(payment_id) or payment
     transaction_id = payment.transaction_of_intent(event.payment_intent_id)
     if transaction_id is None:
         return "ignored: no money of this payment"
+    if event.about_disputes:
+        sync_disputes(payment_id, transaction_id, payments=payments, provider=provider, clock=clock)
+        return "disputes"
     sync_refunds(payment_id, transaction_id, payments=payments, provider=provider, clock=clock)
     return "refunds"
+
+
+def _by_its_intent(
+    event: ProviderEvent,
+    organization_id: str,
+    mode: Mode,
+    deployment_id: str,
+    providers: Providers,
+) -> str | None:
+    """The payment of money that we haven't heard of yet, by our marks on its payment intent.
+
+    Refunds made in the provider's dashboard and disputes bear no mark of ours themselves.
+    """
+    if event.payment_intent_id is None:
+        return None
+    provider = providers.account(organization_id, mode)
+    try:
+        marks = provider.marks_of_payment_intent(event.payment_intent_id)
+    except ProviderRejectedError:
+        return None
+    mine = (marks.organization_id, marks.deployment_id) == (organization_id, deployment_id)
+    return marks.payment_id if mine else None
 
 
 def _settle(

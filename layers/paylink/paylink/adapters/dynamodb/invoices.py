@@ -40,8 +40,14 @@ class DynamoInvoices(DynamoDocuments[Invoice]):
             self._take(invoice, year, sequence),
             table.update(
                 *payment_key(invoice.payment_id),
-                "SET invoice_id = :invoice, version = version + :one REMOVE outbox",
-                {":invoice": invoice.id, ":one": 1, ":succeeded": "succeeded"},
+                "SET invoice_id = :invoice, invoice_number = :number, version = version + :one"
+                " REMOVE outbox",
+                {
+                    ":invoice": invoice.id,
+                    ":number": invoice.number,
+                    ":one": 1,
+                    ":succeeded": "succeeded",
+                },
                 "#status = :succeeded AND attribute_not_exists(invoice_id)",
                 {"#status": "status"},
             ),

@@ -17,12 +17,14 @@ from paylink.adapters.stripe.customers import (
     tax_id_of,
     update_parameters,
 )
+from paylink.adapters.stripe.disputes import dispute_state
 from paylink.adapters.stripe.failures import is_tax_inactive, tax_refusal, translated_failures
 from paylink.adapters.stripe.http_client import PooledClient
 from paylink.adapters.stripe.refunds import refund_parameters, refund_state
 from paylink.adapters.stripe.webhook import EVENT_TYPES, translate_event
 from paylink.domain.charge import ChargeState, TaxCalculation
 from paylink.domain.customer import Customer
+from paylink.domain.dispute import DisputeState
 from paylink.domain.errors import (
     NoPaymentMethodError,
     ProviderCustomerGoneError,
@@ -40,7 +42,7 @@ from paylink.domain.payment import (
 from paylink.domain.provider_event import UndeliveredEvent
 from paylink.domain.refund import RefundState
 from paylink.domain.tax import LOCATION_UNKNOWN
-from paylink.ports import ChargeNotOpenError, SessionNotOpenError
+from paylink.ports import ChargeNotOpenError, ProviderMarks, SessionNotOpenError
 
 if TYPE_CHECKING:
     from stripe.params import (
@@ -259,6 +261,18 @@ class StripeAccount:
         with translated_failures("refunds.list"):
             listed = self._stripe.refunds.list({"payment_intent": intent_id, "limit": 100})
             return [refund_state(refund) for refund in listed.auto_paging_iter()]
+
+    def disputes_of(self, intent_id: str) -> Sequence[DisputeState]:
+        with translated_failures("disputes.list"):
+            listed = self._stripe.disputes.list({"payment_intent": intent_id, "limit": 100})
+            return [dispute_state(dispute) for dispute in listed.auto_paging_iter()]
+
+    def marks_of_payment_intent(self, intent_id: str) -> ProviderMarks:
+        with translated_failures("payment_intents.retrieve"):
+            marks = charges.marks_on(self._stripe.payment_intents.retrieve(intent_id))
+        return ProviderMarks(
+            marks.get("payment_id"), marks.get("organization_id"), marks.get("deployment_id")
+        )
 
     def create_customer(self, customer: Customer) -> str:
         parameters = creation_parameters(customer, self._deployment_id)

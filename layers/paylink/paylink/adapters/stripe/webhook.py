@@ -39,6 +39,11 @@ EVENT_TYPES: frozenset[str] = frozenset(
         "refund.updated",
         "refund.failed",
         "charge.refunded",
+        "charge.dispute.created",
+        "charge.dispute.updated",
+        "charge.dispute.closed",
+        "charge.dispute.funds_withdrawn",
+        "charge.dispute.funds_reinstated",
     }
 )
 """What the endpoint must be subscribed to; all else is answered and ignored."""
@@ -111,6 +116,7 @@ def translate_event(event: dict[str, Any]) -> ProviderEvent | None:
         return None
     is_intent = event_type.startswith("payment_intent.")
     is_session = event_type.startswith("checkout.session.")
+    is_dispute = event_type.startswith("charge.dispute.")
     marks = subject.get("metadata")
     marks = marks if isinstance(marks, dict) else {}
     mode: Mode = "live" if event.get("livemode") is True else "sandbox"
@@ -122,7 +128,8 @@ def translate_event(event: dict[str, Any]) -> ProviderEvent | None:
         payment_intent_id=_text(subject, "id")
         if is_intent
         else _id_of(subject.get("payment_intent")),
-        about_refunds=not is_intent and not is_session,
+        about_refunds=not (is_intent or is_session or is_dispute),
+        about_disputes=is_dispute,
         payment_id=_text(marks, "payment_id"),
         organization_id=_text(marks, "organization_id"),
         deployment_id=_text(marks, "deployment_id"),

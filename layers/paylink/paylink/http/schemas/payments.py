@@ -22,7 +22,13 @@ from paylink.domain.errors import (
 )
 from paylink.domain.money import CURRENCIES, currency_named
 from paylink.domain.organization import Mode
-from paylink.domain.payment import CancellationReason, Kind, Payment, Status
+from paylink.domain.payment import (
+    CancellationReason,
+    DisputeStatus,
+    Kind,
+    Payment,
+    Status,
+)
 from paylink.domain.tax import TaxStatus
 from paylink.http.envelope import timestamp
 from paylink.http.operation import Operation
@@ -227,6 +233,16 @@ class PaymentObject(TypedDict):
         ),
     ]
     amountRefunded: Annotated[int, Field(examples=[0])]
+    amountLost: Annotated[
+        int, Field(description="What the buyer's bank took back for good.", examples=[0])
+    ]
+    disputeStatus: Annotated[
+        DisputeStatus | None,
+        Field(
+            description="`open` while the buyer's bank disputes the payment, then `won` or `lost`; "
+            "null if it never did."
+        ),
+    ]
     currency: Annotated[str, Field(description="ISO 4217, lower case.", examples=["eur"])]
     description: Annotated[str, Field(examples=["Consulting, one hour"])]
     metadata: Annotated[dict[str, str] | None, Field(examples=[{"order": "1017"}])]
@@ -251,6 +267,7 @@ class PaymentObject(TypedDict):
 
 def present_payment(payment: Payment) -> PaymentObject:
     """The contract's payment object."""
+    paid_by = payment.settlement.transaction_id if payment.settlement else None
     return {
         "object": "payment",
         "id": payment.id,
@@ -264,6 +281,8 @@ def present_payment(payment: Payment) -> PaymentObject:
         "amountTotal": payment.amount_total,
         "taxStatus": payment.tax_status,
         "amountRefunded": payment.amount_refunded,
+        "amountLost": payment.amount_lost(paid_by),
+        "disputeStatus": payment.dispute_status(paid_by),
         "currency": payment.currency,
         "description": payment.description,
         "metadata": dict(payment.metadata) if payment.metadata else None,

@@ -13,7 +13,13 @@ from paylink.domain.errors import (
     TransactionNotFoundError,
 )
 from paylink.domain.invoice import invoice_id_for
-from paylink.domain.payment import Refund, RefundStatus, Transaction, TransactionStatus
+from paylink.domain.payment import (
+    DisputeStatus,
+    Refund,
+    RefundStatus,
+    Transaction,
+    TransactionStatus,
+)
 from paylink.http.envelope import timestamp
 from paylink.http.operation import Operation
 from paylink.http.schemas.validation import validated
@@ -51,7 +57,21 @@ class TransactionObject(TypedDict):
     ]
     status: Annotated[
         TransactionStatus,
-        Field(description="`refunded` once all of it went back.", examples=["succeeded"]),
+        Field(
+            description="`refunded` once all of it went back; `disputed` while the buyer's bank "
+            "disputes it, and for good where the dispute was lost.",
+            examples=["succeeded"],
+        ),
+    ]
+    disputeStatus: Annotated[
+        DisputeStatus | None,
+        Field(
+            description="`open`, then `won` (`status` is what it was) or `lost` (the money is "
+            "gone); null if it was never disputed."
+        ),
+    ]
+    amountLost: Annotated[
+        int, Field(description="What the buyer's bank took back for good.", examples=[0])
     ]
     provider: Literal["stripe"]
     grossAmount: Annotated[int, Field(description="With tax.", examples=[5831])]
@@ -85,6 +105,8 @@ def present_transaction(transaction: Transaction) -> TransactionObject:
         "paymentId": transaction.payment_id,
         "invoiceId": invoice_id_for(transaction.payment_id) if invoiced else None,
         "status": transaction.status,
+        "disputeStatus": transaction.dispute_status,
+        "amountLost": transaction.amount_lost,
         "provider": "stripe",
         "grossAmount": transaction.amount_total,
         "subtotal": transaction.amount_subtotal,
@@ -193,7 +215,8 @@ LIST = Operation(
 REFUND = Operation(
     summary="Refund a transaction",
     description="All of it, or a part. More than is left is refused, with what is left in the "
-    "message; one that went back in full is a `duplicate`.",
+    "message; one that went back in full is a `duplicate`; one that the buyer's bank disputes, or "
+    "took back, is `provider_unsupported`.",
     request=CreateRefund,
     response=RefundObject,
     status=201,
