@@ -58,6 +58,7 @@ PHYSICAL_IDS = {
             "SurplusQueue": "surplus",
             "WebhookQueue": "webhooks",
             "DeliveryQueue": "deliveries",
+            "SlowQueue": "slow",
             "TroubleQueue": "trouble",
             **{name: name for name in DEAD_LETTERS},
         }.items()
@@ -151,7 +152,7 @@ class Aws:
             }
             self.events.create_event_bus(Name=BUS_NAME)
             self._queues = {name: self._rule(name, pattern) for name, pattern in patterns.items()}
-            for name in ("deliveries", "trouble"):
+            for name in ("deliveries", "slow", "trouble"):
                 self._queues[name] = self.sqs.create_queue(QueueName=name)["QueueUrl"]
         return self._queues
 

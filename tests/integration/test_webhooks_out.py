@@ -401,6 +401,22 @@ def test_an_endpoint_in_trouble_goes_by_the_other_queue_until_it_answers_well(
         assert len(world.aws.take_messages("deliveries")) == 1
 
 
+def test_a_slow_endpoint_waits_for_no_failing_one(world: World) -> None:
+    with receiver(lambda _path, _before: Answer(pause=2.1)) as company:
+        endpoint = register(world, company.url, ["customer.created"])
+        world.customer({"email": "a@customer.example"})
+        world.fan_out()
+        for delivery in deliveries(world, endpoint):
+            world.call_delivery(delivery["id"], endpoint["id"])
+        assert len(company.got) == 1
+        world.aws.take_messages("deliveries")
+        world.customer({"email": "b@customer.example"})
+        world.fan_out()
+        assert world.aws.take_messages("deliveries") == []
+        assert len(world.aws.take_messages("slow")) == 1
+        assert world.aws.take_messages("trouble") == []
+
+
 def test_a_call_that_comes_early_waits_on(world: World) -> None:
     with receiver(lambda _path, _before: Answer(500)) as company:
         endpoint = register(world, company.url, ["customer.created"])

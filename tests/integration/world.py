@@ -582,7 +582,7 @@ class World:
     def send_webhooks(self) -> list[dict[str, Any]]:
         """From the stream to the endpoints, as far as is due now; returns the bus's events."""
         events = self.fan_out()
-        for queue in ("deliveries", "trouble"):
+        for queue in ("deliveries", "slow", "trouble"):
             waiting = self._queued("deliver_webhooks", queue)
             if waiting["Records"]:
                 assert self.invoke("deliver_webhooks", waiting) == {"batchItemFailures": []}
@@ -591,7 +591,7 @@ class World:
     def call_delivery(self, delivery_id: str, endpoint_id: str) -> None:
         """What a delayed call does when it comes."""
         event = sample_event("deliver_webhooks")
-        call = {"deliveryId": delivery_id, "endpointId": endpoint_id, "inTrouble": True}
+        call = {"deliveryId": delivery_id, "endpointId": endpoint_id, "lane": "failing"}
         event["Records"][0]["body"] = json.dumps(call)
         assert self.invoke("deliver_webhooks", event) == {"batchItemFailures": []}
 

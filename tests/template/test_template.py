@@ -189,6 +189,7 @@ def test_every_queue_is_used() -> None:
         "SurplusQueue",
         "WebhookQueue",
         "DeliveryQueue",
+        "SlowQueue",
         "TroubleQueue",
     }
 

@@ -104,7 +104,11 @@ def test_failing_or_slow_is_trouble_and_only_a_quick_success_ends_it() -> None:
         concluded = after(attempt)
         assert concluded.endpoint is not None
         assert concluded.endpoint.troubled_since is not None
+        assert concluded.endpoint.lane == ("slow" if attempt is slow else "failing")
         assert after(attempt, endpoint=concluded.endpoint).endpoint is None
+        healed = after(fine, endpoint=concluded.endpoint).endpoint
+        assert healed is not None
+        assert healed.lane == "prompt"
     assert after(fine).endpoint is None
 
 

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from paylink.adapters.stripe.accounts import StripeAccounts
     from paylink.adapters.webhook_http import HttpWebhooks
     from paylink.domain.document import Document
+    from paylink.domain.webhook import Lane
     from paylink.http.auth import Authenticator
     from paylink.http.rate_limit import RateLimiter
     from paylink.services.customers import CustomerPorts
@@ -257,8 +258,12 @@ def delivery_queue() -> SqsDeliveries:
     from paylink.adapters.aws import client
     from paylink.adapters.sqs import SqsDeliveries
 
-    urls = settings().delivery_queue_url, settings().trouble_queue_url
-    return SqsDeliveries(client("sqs"), *urls)
+    urls: dict[Lane, str] = {
+        "prompt": settings().delivery_queue_url,
+        "slow": settings().slow_queue_url,
+        "failing": settings().trouble_queue_url,
+    }
+    return SqsDeliveries(client("sqs"), urls)
 
 
 @cache

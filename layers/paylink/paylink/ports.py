@@ -27,7 +27,7 @@ from paylink.domain.payment import (
 from paylink.domain.provider_event import UndeliveredEvent
 from paylink.domain.refund import RefundState
 from paylink.domain.webhook import Attempt as WebhookAttempt
-from paylink.domain.webhook import Conclusion, Delivery, WebhookEndpoint
+from paylink.domain.webhook import Conclusion, Delivery, Lane, WebhookEndpoint
 
 Clock = Callable[[], datetime]
 """The present moment, aware and in UTC."""
@@ -511,8 +511,8 @@ class DeliveryCall:
 
     delivery_id: str
     endpoint_id: str
-    in_trouble: bool
-    """Goes by the queue of endpoints that answer badly or slowly."""
+    lane: Lane
+    """The queue that it goes by."""
 
 
 class DeliveryQueue(Protocol):

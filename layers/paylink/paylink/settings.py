@@ -34,6 +34,7 @@ class Settings:
     rate_limit_per_minute: int
     """Requests per API key and minute; 0 is no limit."""
     delivery_queue_url: str
+    slow_queue_url: str
     trouble_queue_url: str
     """For endpoints that answer badly or slowly."""
     webhook_waits: tuple[timedelta, ...]
@@ -57,6 +58,7 @@ class Settings:
             issue_invoice_function=environment.get("ISSUE_INVOICE_FUNCTION", ""),
             rate_limit_per_minute=int(environment.get("RATE_LIMIT_PER_MINUTE", "0")),
             delivery_queue_url=environment.get("DELIVERY_QUEUE_URL", ""),
+            slow_queue_url=environment.get("SLOW_QUEUE_URL", ""),
             trouble_queue_url=environment.get("TROUBLE_QUEUE_URL", ""),
             webhook_waits=tuple(
                 timedelta(seconds=int(seconds))

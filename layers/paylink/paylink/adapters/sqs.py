@@ -1,4 +1,4 @@
-"""Calls for deliveries, in two queues: one for endpoints that answer well, one for the others.
+"""Calls for deliveries, in three queues: for endpoints that answer well, slowly, and not well.
 
 A call is sent as one of its endpoint's group, by which SQS keeps a queue fair: where many of one
 group wait, those of the others go first. A queue waits for fifteen minutes at the longest; what is
@@ -8,10 +8,11 @@ due later comes early, and is sent on.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from paylink.domain.webhook import Lane
 from paylink.ports import DeliveryCall
 
 if TYPE_CHECKING:
@@ -28,14 +29,14 @@ class CallsNotSentError(Exception):
 class SqsDeliveries:
     """Fulfils `paylink.ports.DeliveryQueue`."""
 
-    def __init__(self, client: SQSClient, queue_url: str, trouble_queue_url: str) -> None:
+    def __init__(self, client: SQSClient, urls: Mapping[Lane, str]) -> None:
         self._client = client
-        self._urls = {False: queue_url, True: trouble_queue_url}
+        self._urls = urls
 
     def send(self, calls: Sequence[DeliveryCall], delay: timedelta = timedelta(0)) -> None:
         seconds = int(min(max(delay, timedelta(0)), _LONGEST_DELAY).total_seconds())
-        for in_trouble, url in self._urls.items():
-            mine = [call for call in calls if call.in_trouble is in_trouble]
+        for lane, url in self._urls.items():
+            mine = [call for call in calls if call.lane == lane]
             for start in range(0, len(mine), _BATCH):
                 answer = self._client.send_message_batch(
                     QueueUrl=url,
@@ -58,7 +59,7 @@ def _text(call: DeliveryCall) -> str:
         {
             "deliveryId": call.delivery_id,
             "endpointId": call.endpoint_id,
-            "inTrouble": call.in_trouble,
+            "lane": call.lane,
         }
     )
 
@@ -66,4 +67,4 @@ def _text(call: DeliveryCall) -> str:
 def delivery_call(record: dict[str, Any]) -> DeliveryCall:
     """The call in one record of a queue's event."""
     body = json.loads(record["body"])
-    return DeliveryCall(body["deliveryId"], body["endpointId"], body["inTrouble"])
+    return DeliveryCall(body["deliveryId"], body["endpointId"], body["lane"])

@@ -1,7 +1,8 @@
 """Webhook endpoints and deliveries: who is told, when it is tried again, and when it is given up.
 
 An endpoint that answers badly or slowly is in trouble until it answers well again: its deliveries
-then wait in another queue than everybody else's.
+then wait in another queue than everybody else's, and those of failing endpoints, which may hang,
+apart from those of slow ones.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from paylink.domain.webhook_events import Outgoing
 
 DeliveryStatus = Literal["pending", "succeeded", "failed"]
 DisabledReason = Literal["failing", "gone"]
+Lane = Literal["prompt", "slow", "failing"]
 
 SLOW: Final = timedelta(seconds=2)
 FAILED_IN_ROW: Final = 3
@@ -63,11 +65,20 @@ class WebhookEndpoint:
     """Follows from the request that rotated it last, so that its retry doesn't do so again."""
     failed_in_row: int = 0
     troubled_since: datetime | None = None
+    failing: bool = False
+    """Whether what troubles it is failing, and not only being slow."""
     version: int = 0
 
     @property
     def owner(self) -> Owner:
         return self.organization_id, self.mode
+
+    @property
+    def lane(self) -> Lane:
+        """The queue that its next delivery waits in."""
+        if self.troubled_since is None:
+            return "prompt"
+        return "failing" if self.failing else "slow"
 
     def wants(self, event: str) -> bool:
         """Whether an event is kept for it; one that we switched off may come back and ask."""
@@ -81,7 +92,12 @@ class WebhookEndpoint:
     def switched_on(self) -> WebhookEndpoint:
         """Active, with nothing held against it."""
         return replace(
-            self, is_active=True, disabled_reason=None, failed_in_row=0, troubled_since=None
+            self,
+            is_active=True,
+            disabled_reason=None,
+            failed_in_row=0,
+            troubled_since=None,
+            failing=False,
         )
 
     def rotated(self, until: datetime, by: str | None) -> WebhookEndpoint:
@@ -259,9 +275,10 @@ def _concluded(
     delivery: Delivery, before: WebhookEndpoint, after: WebhookEndpoint, attempt: Attempt
 ) -> Conclusion:
     if attempt.prompt:
-        after = replace(after, troubled_since=None)
-    elif after.troubled_since is None:
-        after = replace(after, troubled_since=attempt.ended_at)
+        after = replace(after, troubled_since=None, failing=False)
+    else:
+        since = after.troubled_since or attempt.ended_at
+        after = replace(after, troubled_since=since, failing=not attempt.succeeded)
     return Conclusion(delivery, after if after != before else None)
 
 

@@ -88,12 +88,12 @@ def deliver_webhook(call: DeliveryCall, ports: DeliveryPorts) -> None:
         error = ENDPOINT_DELETED if endpoint is None else ENDPOINT_DISABLED
         _written(Conclusion(delivery.given_up(error, now)), ports)
         return
-    if endpoint.troubled_since is not None and not call.in_trouble:
-        ports.queue.send([DeliveryCall(delivery.id, endpoint.id, in_trouble=True)])
+    if call.lane not in {endpoint.lane, "failing"}:
+        ports.queue.send([DeliveryCall(delivery.id, endpoint.id, endpoint.lane)])
         return
     concluded = _concluded(delivery, attempt_delivery(delivery, endpoint, ports), ports)
     if concluded is not None and concluded.next_attempt_at is not None:
-        later = DeliveryCall(delivery.id, endpoint.id, in_trouble=True)
+        later = DeliveryCall(delivery.id, endpoint.id, lane="failing")
         ports.queue.send([later], concluded.next_attempt_at - ports.clock())
 
 

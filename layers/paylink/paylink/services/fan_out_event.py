@@ -26,7 +26,7 @@ def fan_out_event(
     if event.type == events.WEBHOOK_DELIVERY_RESENT:
         # An endpoint that failed before is tried where it holds up nobody else.
         data = event.data
-        queue.send([DeliveryCall(data["deliveryId"], data["endpointId"], in_trouble=True)])
+        queue.send([DeliveryCall(data["deliveryId"], data["endpointId"], lane="failing")])
         return
     wanted = outgoing(event.type, event.data)
     if not wanted:
@@ -34,14 +34,13 @@ def fan_out_event(
     now = clock()
     calls = []
     for endpoint in webhooks.endpoints(event.organization_id, cast("Mode", event.mode)):
-        in_trouble = endpoint.troubled_since is not None
         for webhook in wanted:
             if not endpoint.wants(webhook.name):
                 continue
             delivery = delivery_of(webhook, event.id, event.time, endpoint, now)
             delivery = webhooks.add_delivery(delivery)
             if delivery.status == "pending":
-                calls.append(DeliveryCall(delivery.id, endpoint.id, in_trouble))
+                calls.append(DeliveryCall(delivery.id, endpoint.id, endpoint.lane))
     queue.send(calls)
     logger.info(
         "event fanned out",
