@@ -375,6 +375,7 @@ class Payments(RuleBasedStateMachine):
             told.pop(events.INVOICE_ISSUED, None)
             for later in (
                 events.PAYMENT_REFUNDED,
+                events.PAYMENT_REFUND_FAILED,
                 events.PAYMENT_DISPUTED,
                 events.PAYMENT_DISPUTE_RESOLVED,
             ):
@@ -429,6 +430,11 @@ class Payments(RuleBasedStateMachine):
         told = [e for e in memory.events if e.type == events.PAYMENT_REFUNDED]
         ids = [event.data["refundId"] for event in told]
         assert len(set(ids)) == len(ids)
+        failed = Counter(
+            e.data["refundId"] for e in memory.events if e.type == events.PAYMENT_REFUND_FAILED
+        )
+        known = [r for payment in memory.payments.values() for r in payment.refunds]
+        assert failed == Counter(r.id for r in known if r.id in ids and not r.counts)
         for payment in memory.payments.values():
             assert 0 <= payment.amount_refunded <= payment.amount_total
             assert payment.amount_refunded == sum(r.amount for r in payment.refunds if r.counts)
