@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paylink.domain import api_key
-from paylink.domain.api_key import generate, hash_of, key_id_of
+from paylink.domain.api_key import ApiKey, generate, hash_of, key_id_of
 from paylink.domain.errors import UnauthorizedError
 from paylink.domain.organization import MODES, Mode
 from paylink.http.auth import Authenticator, Caller
@@ -175,3 +175,17 @@ def test_a_remembered_key_does_not_let_another_secret_in(
 def test_no_text_leads_to_any_other_error(text: str) -> None:
     with pytest.raises(UnauthorizedError):
         Authenticator(MemoryApiKeys(Memory()), FakeClock()).caller_with(text)
+
+
+class KeysThatNoteNothing(MemoryApiKeys):
+    """The table reads, and does not write."""
+
+    def note_use(self, key: ApiKey, now: datetime) -> None:
+        raise OSError(f"{key.id} at {now}")
+
+
+def test_a_key_whose_use_can_not_be_noted_lets_its_caller_in(clock: FakeClock) -> None:
+    keys = KeysThatNoteNothing(Memory())
+    key, plain = generate("org_1", "live", "shop", START)
+    keys.put(key)
+    assert Authenticator(keys, clock).caller_with(plain).key_id == key.id

@@ -14,9 +14,12 @@ class SharedCounts:
     def __init__(self) -> None:
         self.sums: dict[tuple[str, int], int] = {}
         self.writes = 0
+        self.fails = False
 
     def add(self, key_id: str, window: int, requests: int) -> int:
         self.writes += 1
+        if self.fails:
+            raise OSError
         self.sums[key_id, window] = self.sums.get((key_id, window), 0) + requests
         return self.sums[key_id, window]
 
@@ -69,3 +72,22 @@ def test_the_headers_say_what_is_left_and_when_it_starts_again() -> None:
 
 def test_zero_is_no_limit() -> None:
     assert RateLimiter(0, SharedCounts()).take("k", START) is None
+
+
+def test_without_the_shared_count_a_container_holds_to_the_limit_by_itself() -> None:
+    counts = SharedCounts()
+    counts.fails = True
+    limiter = RateLimiter(1000, counts)
+    assert allowed(limiter, 1500) == 1000
+    assert counts.writes == 1500 // 20
+
+
+def test_what_could_not_be_told_is_told_later() -> None:
+    counts = SharedCounts()
+    counts.fails = True
+    limiter = RateLimiter(1000, counts)
+    allowed(limiter, 30)
+    counts.fails = False
+    allowed(limiter, 10)
+    assert list(counts.sums.values()) == [40]
+    assert allowed(limiter, 1500) == 960

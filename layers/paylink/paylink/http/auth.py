@@ -9,6 +9,7 @@ from cachetools import TTLCache
 from paylink.domain.api_key import ApiKey, key_id_of
 from paylink.domain.errors import UnauthorizedError
 from paylink.domain.organization import Mode, Owner
+from paylink.observability import logger
 from paylink.ports import ApiKeyRepository, Clock
 
 CACHE_SECONDS = 60
@@ -52,5 +53,13 @@ class Authenticator:
             raise UnauthorizedError()
         if key_id not in self._cache:
             self._cache[key_id] = key
-            self._keys.note_use(key, self._clock())
+            self._note_use(key)
         return Caller(key.organization_id, key.mode, key.id, key.permissions)
+
+    def _note_use(self, key: ApiKey) -> None:
+        """For whoever looks through the keys; a request is not refused for want of it."""
+        try:
+            self._keys.note_use(key, self._clock())
+        except Exception as error:
+            about = {"key_id": key.id, "error": type(error).__name__}
+            logger.warning("a key's use was not noted", extra=about)

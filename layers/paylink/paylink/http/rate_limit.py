@@ -1,7 +1,8 @@
 """Requests per key and minute, roughly, and without a write per request.
 
 Each container counts for itself and tells the shared count of a minute only every so many requests,
-so the limit is exceeded by at most that many per container.
+so the limit is exceeded by at most that many per container. While the shared count can't be
+reached, each container holds to the limit for itself: a limiter must not be what fails a request.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from datetime import datetime
 from typing import Protocol
 
 from cachetools import LRUCache
+
+from paylink.observability import logger
 
 WINDOW_SECONDS = 60
 _SYNCS_PER_WINDOW = 50
@@ -26,6 +29,9 @@ class _Count:
     window: int
     shared: int = 0
     own: int = 0
+    """Not told yet."""
+    waiting: int = 0
+    """Since it was last tried to tell them."""
 
 
 @dataclass(frozen=True)
@@ -63,8 +69,18 @@ class RateLimiter:
         if count is None or count.window != window:
             count = self._counts[key_id] = _Count(window)
         count.own += 1
-        if count.own >= self._step and count.shared <= self._limit:
-            count.shared = self._counter.add(key_id, window, count.own)
-            count.own = 0
+        count.waiting += 1
+        if count.waiting >= self._step and count.shared <= self._limit:
+            self._tell(key_id, count)
         left = self._limit - count.shared - count.own
         return Allowance(self._limit, left, WINDOW_SECONDS - into)
+
+    def _tell(self, key_id: str, count: _Count) -> None:
+        count.waiting = 0
+        try:
+            count.shared = self._counter.add(key_id, count.window, count.own)
+        except Exception as error:
+            about = {"key_id": key_id, "error": type(error).__name__}
+            logger.warning("the shared count of requests is out of reach", extra=about)
+        else:
+            count.own = 0
