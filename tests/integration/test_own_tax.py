@@ -38,7 +38,9 @@ def own_rates(world: World, *more: str) -> dict[str, Any]:
 
 
 def say(world: World, payment: dict[str, Any], **fields: str) -> Any:
-    return world.press_continue(payment["id"], urlencode(fields))
+    """The form sent by somebody who reads French, in which their invoice is then."""
+    headers = {"accept-language": "fr"}
+    return world.press_continue(payment["id"], urlencode(fields), headers=headers)
 
 
 def numbers(payment: dict[str, Any]) -> tuple[int, int, int, str]:

@@ -64,6 +64,24 @@ def test_the_buyer_gets_a_receipt_with_the_invoice(world: World) -> None:
     assert invoice["receipt"] == "sent"
 
 
+def test_invoice_and_receipt_are_in_the_language_of_the_browser_that_went_on(world: World) -> None:
+    payment = world.create()
+    world.pass_time(hours=25)
+    opened = world.press_continue(
+        payment["id"], headers={"accept-language": "pl, fr-CA;q=0.9, en;q=0.5"}
+    )
+    assert world.stripe.pay(opened.headers["location"]).status_code == 200
+    world.deliver_everything()
+    world.issue_invoices()
+    assert failures_of(world, world.receipt_event()) == []
+    assert world.aws.item("INVOICE#")["language"] == "fr-DE"
+    (mail,) = world.aws.mails()
+    html = mail.get_body(("html",))
+    assert html is not None
+    assert '<html lang="fr' in html.get_content()
+    assert "Facture" in attached(mail)
+
+
 @pytest.mark.parametrize("code", ["TooManyRequestsException", "MessageRejected", "LimitExceeded"])
 def test_a_failing_mail_service_touches_nothing_and_is_tried_again(world: World, code: str) -> None:
     event = receipt_event(world)

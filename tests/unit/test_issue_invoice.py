@@ -233,3 +233,15 @@ def test_a_payment_method_is_printed_as_people_know_it(method: PaymentMethod, la
 
 def test_a_buyer_who_said_nothing_has_an_empty_address() -> None:
     assert Buyer().address == Address()
+
+
+@pytest.mark.parametrize(("reads", "language"), [("it", "it-FR"), (None, "fr-FR")])
+def test_an_invoice_is_in_the_language_that_its_buyer_reads_else_in_the_countrys(
+    world: World, reads: str | None, language: str
+) -> None:
+    payment_id = world.new_payment()
+    world.clock.advance(hours=25)
+    world.open_with(payment_id, None, reads)
+    world.provider.pay(world.session(payment_id))
+    world.hear(payment_id)
+    assert world.issue(payment_id).language == language

@@ -232,3 +232,15 @@ def test_a_checkout_that_the_provider_has_no_more_is_followed_by_the_next(world:
     session = world.payment(payment_id).current_session
     assert session is not None
     assert session.url == url
+
+
+def test_what_the_buyer_reads_is_kept_with_the_checkout_made_for_them(world: World) -> None:
+    payment_id = ended(world)
+    world.open_with(payment_id, None, "fr")
+    assert world.payment(payment_id).buyer_language == "fr"
+    before = world.payment(payment_id)
+    world.open_with(payment_id, None, "it")
+    assert world.payment(payment_id) == before, "a live checkout is no reason to write"
+    world.clock.advance(hours=25)
+    world.open_with(payment_id, None, None)
+    assert world.payment(payment_id).buyer_language == "fr", "who names none takes none back"

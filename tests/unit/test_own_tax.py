@@ -433,13 +433,15 @@ def test_charges_without_tax_say_so(world: World) -> None:
     assert numbers(body["data"]) == (1000, 0, 1000, "not_collecting")
 
 
-def test_numbers_go_when_a_buyer_is_forgotten(world: World) -> None:
+def test_numbers_and_language_go_when_a_buyer_is_forgotten(world: World) -> None:
     made = create(world)
-    world.open_with(made["id"], Told("FR", tax_id=FRENCH))
+    world.open_with(made["id"], Told("FR", tax_id=FRENCH), "it")
+    assert world.payment(made["id"]).buyer_language == "it"
     world.provider.pay(world.session(made["id"]))
     world.hear(made["id"])
     forgotten = erased_payment(world.payment(made["id"]))
     assert FRENCH not in repr(forgotten)
+    assert forgotten.buyer_language is None
     assert numbers_of(forgotten) == (1000, 0, 1000, "final")
     assert erased_payment(forgotten) == forgotten
     assert world.hear(made["id"]) == "succeeded"

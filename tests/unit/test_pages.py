@@ -22,7 +22,7 @@ from paylink.domain.language import LANGUAGES
 from paylink.domain.organization import Address, Organization
 from paylink.domain.payment import LineItem, Payment, Settlement
 from paylink.presentation.formatting import format_day, format_money
-from paylink.presentation.languages import language_tag, negotiate_locale
+from paylink.presentation.languages import language_read, language_tag, negotiate_locale
 from paylink.presentation.pages import (
     Page,
     bad_request_page,
@@ -585,6 +585,28 @@ def test_without_words_in_the_visitors_language_they_are_english_and_say_so() ->
 )
 def test_the_best_known_language_wins(header: str | None, expected: str) -> None:
     assert str(negotiate_locale(header)) == expected
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        ("de-AT,de;q=0.9,en;q=0.8", "de"),
+        ("en;q=0.5, fr-CA ; q=0.9", "fr"),
+        ("pl-PL, sv;q=0.9, it;q=0.5", "it"),
+        ("zh-TW", "zh-Hant"),
+        ("pl-PL, sv;q=0.9", None),
+        ("de;q=0", None),
+        ("*", None),
+        ("../../etc/passwd, de\0, 日本語", None),
+        ("x" * 10_000, None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_a_language_is_known_to_be_read_only_where_one_of_ours_is_named(
+    header: str | None, expected: str | None
+) -> None:
+    assert language_read(header) == expected
 
 
 @settings(max_examples=300, deadline=None)

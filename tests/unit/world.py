@@ -150,10 +150,13 @@ class World:
         assert isinstance(opened, str)
         return opened
 
-    def open_with(self, payment_id: str, told: Told | None) -> str | LinkView:
+    def open_with(
+        self, payment_id: str, told: Told | None, reads: str | None = None
+    ) -> str | LinkView:
         return open_checkout(
             payment_id,
             told,
+            reads,
             payments=self.payments,
             customers=self.customers,
             organizations=self.organizations,

@@ -36,6 +36,7 @@ def erased_payment(payment: Payment) -> Payment:
     return replace(
         payment,
         customer_public_id=payment.customer_id,
+        buyer_language=None,
         # What an ended checkout was asked for with is of no use any more.
         sessions=tuple(
             replace(session, request={}, url=None, tax=_unnumbered(session.tax))

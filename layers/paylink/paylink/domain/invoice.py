@@ -109,7 +109,9 @@ def issue(
         customer_public_id=payment.customer_public_id,
         payment_method=settlement.payment_method.label if settlement.payment_method else None,
         metadata=dict(payment.metadata or {}),
-        language=document_language(None, settlement.buyer.address.country, seller.address.country),
+        language=document_language(
+            payment.buyer_language, settlement.buyer.address.country, seller.address.country
+        ),
     )
 
 

@@ -246,6 +246,8 @@ class Payment:
     metadata: Mapping[str, str] | None = None
     customer_id: str | None = None
     customer_public_id: str | None = None
+    buyer_language: str | None = None
+    """Of `domain.language`: what the buyer reads who asked for the newest checkout, if known."""
     success_url: str | None = None
     url: str | None = None
     expires_at: datetime | None = None

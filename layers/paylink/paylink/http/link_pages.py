@@ -13,7 +13,7 @@ from paylink.http.envelope import Response
 from paylink.http.request import Request
 from paylink.presentation import pages
 from paylink.presentation.countries import COUNTRIES
-from paylink.presentation.languages import negotiate_locale
+from paylink.presentation.languages import language_read, negotiate_locale
 from paylink.services.own_tax import Told
 from paylink.services.view_link import LinkView
 
@@ -54,9 +54,10 @@ def link_response(view: LinkView | str, request: Request) -> Response:
     return _response(page)
 
 
-def asked_by(request: Request) -> tuple[str, Told | None]:
-    """Which payment is to be paid, and what the form of its page says."""
-    return request.parameters["paymentId"], _told_by(request)
+def asked_by(request: Request) -> tuple[str, Told | None, str | None]:
+    """Which payment is to be paid, what the form of its page says, and what its reader reads."""
+    reads = language_read(request.header("accept-language"))
+    return request.parameters["paymentId"], _told_by(request), reads
 
 
 def _told_by(request: Request) -> Told | None:

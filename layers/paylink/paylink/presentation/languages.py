@@ -11,6 +11,7 @@ from typing import Final
 
 from babel import Locale, UnknownLocaleError
 
+from paylink.domain.language import Language, known_language
 from paylink.presentation.formatting import DEFAULT_LOCALE
 from paylink.presentation.texts import language_of
 
@@ -24,10 +25,16 @@ def negotiate_locale(accept_language: str | None) -> Locale:
 
     Whatever isn't a language range with a quality is skipped, and ``en_US`` is the last resort.
     """
-    ranked = sorted(_ranges(accept_language or ""), key=lambda entry: -entry[0])
-    known = [locale for _, tag in ranked if (locale := _known(tag)) is not None]
+    known = [locale for tag in _ranked(accept_language) if (locale := _known(tag)) is not None]
     spoken = (locale for locale in known if speaks(locale))
     return next(spoken, known[0] if known else Locale.parse(DEFAULT_LOCALE))
+
+
+def language_read(accept_language: str | None) -> Language | None:
+    """The best of the languages we speak by an Accept-Language header, for what is sent later;
+    None where it names none of them, since a guess would count more than the buyer's country."""
+    spoken = (known_language(tag) for tag in _ranked(accept_language))
+    return next((language for language in spoken if language is not None), None)
 
 
 def speaks(locale: Locale) -> bool:
@@ -38,6 +45,11 @@ def speaks(locale: Locale) -> bool:
 def language_tag(locale: Locale) -> str:
     """The locale as HTML's ``lang`` wants it: ``pt-BR``."""
     return str(locale).replace("_", "-")
+
+
+def _ranked(accept_language: str | None) -> list[str]:
+    ranges = sorted(_ranges(accept_language or ""), key=lambda entry: -entry[0])
+    return [tag for _, tag in ranges]
 
 
 def _ranges(header: str) -> Iterator[tuple[float, str]]:

@@ -38,6 +38,7 @@ _MOST_CORRECTED = 100
 def open_checkout(
     payment_id: str,
     told: Told | None = None,
+    reads: str | None = None,
     *,
     payments: PaymentRepository,
     customers: CustomerRepository,
@@ -50,6 +51,9 @@ def open_checkout(
     Where the tax depends on what the buyer has to say (``told``), and that is missing or can't be,
     it is the page that asks for it. Whoever says that they are elsewhere than they said before gets
     another checkout in place of the one that lives.
+
+    ``reads`` is the language that they read, if known: kept with a checkout that is made, for the
+    documents. Where one lives already nothing is written, and so it isn't kept.
 
     Raises PaymentNotFoundError, ProviderUnavailableError, ProviderRejectedError,
     TaxCalculationError and, when others kept changing the payment, StateConflictError.
@@ -104,6 +108,8 @@ def open_checkout(
             if isinstance(taxed, LinkView):
                 return taxed
             payment = taxed
+        if reads is not None:
+            payment = replace(payment, buyer_language=reads)
         try:
             payment = obtain_session(
                 payment, payments=payments, customers=customers, provider=provider, now=now
