@@ -11,28 +11,19 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Literal
-from zoneinfo import ZoneInfo
 
-from paylink.domain.customer import Buyer
+from paylink.domain.document import Document
 from paylink.domain.ids import derived_id
 from paylink.domain.invoice import Invoice, format_number
 from paylink.domain.money import currency_named, round_half_up
-from paylink.domain.organization import Mode, Organization
 from paylink.domain.payment import LineItem, Payment, Refund
 from paylink.domain.tax import TaxLine
 
 
-@dataclass(frozen=True)
-class CreditNote:
-    """A snapshot of seller, buyer and what went back; amounts positive, in minor units of
-    ``currency``."""
+@dataclass(frozen=True, kw_only=True)
+class CreditNote(Document):
+    """What went back of one invoice; amounts positive."""
 
-    id: str
-    number: str
-    organization_id: str
-    mode: Mode
-    payment_id: str
-    transaction_id: str
     refund_id: str
     invoice_id: str
     invoice_number: str
@@ -41,43 +32,9 @@ class CreditNote:
     """Nothing of the invoice was left when it was issued."""
     status: Literal["issued", "void"]
     """``void``: the money came back to the seller. Its number stays taken."""
-    currency: str
-    amount_subtotal: int
-    tax_amount: int
-    line_items: tuple[LineItem, ...]
-    tax_lines: tuple[TaxLine, ...]
-    seller: Organization
-    buyer: Buyer
-    issued_at: datetime
     refunded_at: datetime
-    customer_id: str | None = None
-    customer_public_id: str | None = None
-    payment_method: str | None = None
-    """As printed: ``Visa •••• 4242``."""
     reason: str | None = None
     voided_at: datetime | None = None
-    document_key: str | None = None
-    """Where the PDF is stored, once it is."""
-    language: str = "en-US"
-    """The invoice's."""
-
-    @property
-    def amount_total(self) -> int:
-        return self.amount_subtotal + self.tax_amount
-
-    @property
-    def created_at(self) -> datetime:
-        """What lists are sorted by."""
-        return self.issued_at
-
-    @property
-    def issued_for(self) -> dict[str, str]:
-        return {"paymentId": self.payment_id}
-
-    @property
-    def issue_date(self) -> datetime:
-        """The moment of issue on the seller's own calendar, which decides the number's year."""
-        return self.issued_at.astimezone(ZoneInfo(self.seller.time_zone))
 
 
 def credit_note_id_for(refund_id: str) -> str:

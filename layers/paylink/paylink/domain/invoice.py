@@ -7,63 +7,21 @@ from datetime import datetime
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
-from paylink.domain.customer import Buyer
+from paylink.domain.document import Document
 from paylink.domain.ids import derived_id
 from paylink.domain.language import document_language
-from paylink.domain.organization import Mode, Organization, TaxSettings
-from paylink.domain.payment import LineItem, Payment
-from paylink.domain.tax import TaxLine
+from paylink.domain.organization import Organization, TaxSettings
+from paylink.domain.payment import Payment
 from paylink.domain.timestamps import timestamp
 
 
-@dataclass(frozen=True)
-class Invoice:
-    """A snapshot of seller, buyer, line items and tax; amounts in minor units of ``currency``."""
+@dataclass(frozen=True, kw_only=True)
+class Invoice(Document):
+    """What one payment was for. Nothing of it changes but where its PDF is."""
 
-    id: str
-    number: str
-    organization_id: str
-    mode: Mode
-    payment_id: str
-    transaction_id: str
     status: Literal["paid", "void"]
-    currency: str
-    amount_subtotal: int
-    tax_amount: int
-    line_items: tuple[LineItem, ...]
-    tax_lines: tuple[TaxLine, ...]
-    seller: Organization
-    buyer: Buyer
-    issued_at: datetime
     paid_at: datetime
-    customer_id: str | None = None
-    customer_public_id: str | None = None
-    payment_method: str | None = None
-    """As printed: ``Visa •••• 4242``."""
     metadata: dict[str, str] = field(default_factory=dict)
-    document_key: str | None = None
-    """Where the PDF is stored, once it is."""
-    language: str = "en-US"
-    """Of the PDF and of e-mails about it, as `domain.language` has it. Kept, since the rules by
-    which it was found may change."""
-
-    @property
-    def amount_total(self) -> int:
-        return self.amount_subtotal + self.tax_amount
-
-    @property
-    def created_at(self) -> datetime:
-        """What lists are sorted by."""
-        return self.issued_at
-
-    @property
-    def issued_for(self) -> dict[str, str]:
-        return {"paymentId": self.payment_id}
-
-    @property
-    def issue_date(self) -> datetime:
-        """The moment of issue on the seller's own calendar, which decides the number's year."""
-        return self.issued_at.astimezone(ZoneInfo(self.seller.time_zone))
 
 
 def invoice_id_for(payment_id: str) -> str:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
-from typing import Any, ClassVar, Generic, Literal, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 from pydantic import TypeAdapter
 
@@ -16,16 +15,7 @@ from paylink.domain.organization import Mode
 Kind = Literal["invoice", "credit_note"]
 
 
-class Listed(Document, Protocol):
-    """A document in the lists of its organization and, if there is one, of its customer."""
-
-    @property
-    def customer_id(self) -> str | None: ...
-    @property
-    def issued_at(self) -> datetime: ...
-
-
-Paper = TypeVar("Paper", bound=Listed)
+Paper = TypeVar("Paper", bound=Document)
 
 
 class DynamoDocuments(Generic[Paper]):
