@@ -341,13 +341,18 @@ def test_a_void_invoice_says_so() -> None:
     assert "PAID" not in text
 
 
-def credit_note_of(**changes: object) -> DocumentFacts:
+def credit_note_of(language: str = "en-US", **changes: object) -> DocumentFacts:
     """One that takes back the whole of `invoice_of`, and whose money went back."""
+    invoice = invoice_document(invoice_of())
     note = replace(
-        invoice_document(invoice_of()),
+        invoice,
+        document=replace(
+            invoice.document,
+            number="CN-2026-000007",
+            issued_at=ISSUED + timedelta(days=3),
+            language=language,
+        ),
         kind="credit_note",
-        number="CN-2026-000007",
-        issued_at=ISSUED + timedelta(days=3),
         supplied_at=None,
         settled_at=ISSUED + timedelta(days=3),
         corrects=CorrectedInvoice("INV-2026-000042", ISSUED, in_full=True),

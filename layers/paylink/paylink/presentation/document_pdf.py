@@ -55,14 +55,15 @@ _WARNING_SHADE: Final = (255, 243, 214)
 _WATERMARK: Final = (244, 238, 226)
 
 
-def render_document(document: DocumentFacts) -> bytes:
+def render_document(facts: DocumentFacts) -> bytes:
     """The PDF of an invoice or a credit note, in its language; equal input, equal bytes.
 
     A4, or Letter where the buyer (else the seller) has that paper. A character that no font has is
     printed as its Unicode name in brackets, a lone surrogate as U+FFFD; control characters are
     spaces, and invisible ones are left out.
     """
-    view = view_document(document)
+    document = facts.document
+    view = view_document(facts)
     regions = (
         # The words are most of the text, so that their language decides where it uses Han.
         *((view.locale.territory, "CN") if view.locale.language == "zh" else ()),

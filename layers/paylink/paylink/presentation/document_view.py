@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 from babel import Locale
 from babel.numbers import format_decimal, format_percent
 
+from paylink.domain.document import Document
 from paylink.domain.organization import Address
 from paylink.domain.tax import TaxLine
 from paylink.presentation.documents import DocumentFacts
@@ -138,8 +139,9 @@ class DocumentView:
             yield from (line.description, line.quantity, line.unit_price, line.amount)
 
 
-def view_document(document: DocumentFacts) -> DocumentView:
+def view_document(facts: DocumentFacts) -> DocumentView:
     """The document's texts in its language; amounts in its currency as `format_money` has them."""
+    document = facts.document
     locale = locale_named(document.language)
     t = texts_in(locale)
     seller, buyer = document.seller, document.buyer
@@ -151,13 +153,13 @@ def view_document(document: DocumentFacts) -> DocumentView:
         return format_day(moment.astimezone(ZoneInfo(seller.time_zone)), locale)
 
     return DocumentView(
-        title=t.invoice if document.kind == "invoice" else t.credit_note,
+        title=t.invoice if facts.kind == "invoice" else t.credit_note,
         number=document.number,
         language=document.language,
         locale=locale,
         accent=seller.accent,
         paper="letter" if _paper_country(document) in _LETTER_COUNTRIES else "A4",
-        facts=tuple(_facts(document, t, day)),
+        facts=tuple(_facts(facts, t, day)),
         seller=Party(
             t.seller,
             seller.name,
@@ -190,26 +192,26 @@ def view_document(document: DocumentFacts) -> DocumentView:
         total=Row(
             t.total_in.format(currency=document.currency.upper()), money(document.amount_total)
         ),
-        stamp=_stamp(document, t),
-        void=document.void,
-        payment=_payment(document, t, day),
-        notes=tuple(_notes(document, t, day)),
+        stamp=_stamp(facts, t),
+        void=facts.void,
+        payment=_payment(facts, t, day),
+        notes=tuple(_notes(facts, t, day)),
         page_label=t.page_of,
         sandbox=None if document.mode == "live" else t.sandbox_document,
     )
 
 
-def _facts(document: DocumentFacts, t: Texts, day: Callable[[datetime], str]) -> Iterator[Row]:
-    label = t.invoice_number if document.kind == "invoice" else t.credit_note_number
-    yield Row(label, document.number)
-    yield Row(t.issue_date, day(document.issued_at))
-    if document.supplied_at:
-        yield Row(t.supply_date, day(document.supplied_at))
-    if document.corrects:
-        yield Row(t.for_invoice, document.corrects.number)
+def _facts(facts: DocumentFacts, t: Texts, day: Callable[[datetime], str]) -> Iterator[Row]:
+    label = t.invoice_number if facts.kind == "invoice" else t.credit_note_number
+    yield Row(label, facts.document.number)
+    yield Row(t.issue_date, day(facts.document.issued_at))
+    if facts.supplied_at:
+        yield Row(t.supply_date, day(facts.supplied_at))
+    if facts.corrects:
+        yield Row(t.for_invoice, facts.corrects.number)
 
 
-def _taxes(document: DocumentFacts, t: Texts, locale: Locale) -> Iterator[Row]:
+def _taxes(document: Document, t: Texts, locale: Locale) -> Iterator[Row]:
     for line in document.tax_lines:
         yield Row(
             _tax_label(
@@ -224,38 +226,36 @@ def _taxes(document: DocumentFacts, t: Texts, locale: Locale) -> Iterator[Row]:
         yield Row(label, format_money(document.tax_amount, document.currency, locale))
 
 
-def _stamp(document: DocumentFacts, t: Texts) -> str:
-    if document.void:
+def _stamp(facts: DocumentFacts, t: Texts) -> str:
+    if facts.void:
         return t.stamp_void
-    if document.kind == "invoice":
+    if facts.kind == "invoice":
         return t.stamp_paid
-    return t.stamp_refunded if document.settled_at else t.stamp_credited
+    return t.stamp_refunded if facts.settled_at else t.stamp_credited
 
 
-def _payment(document: DocumentFacts, t: Texts, day: Callable[[datetime], str]) -> str | None:
-    if document.settled_at is None:
+def _payment(facts: DocumentFacts, t: Texts, day: Callable[[datetime], str]) -> str | None:
+    if facts.settled_at is None:
         return None
-    date, method = day(document.settled_at), document.payment_method
+    date, method = day(facts.settled_at), facts.document.payment_method
     plain, by = (
-        (t.paid_on, t.paid_on_by)
-        if document.kind == "invoice"
-        else (t.refunded_on, t.refunded_on_to)
+        (t.paid_on, t.paid_on_by) if facts.kind == "invoice" else (t.refunded_on, t.refunded_on_to)
     )
     return by.format(date=date, method=method) if method else plain.format(date=date)
 
 
-def _notes(document: DocumentFacts, t: Texts, day: Callable[[datetime], str]) -> Iterator[str]:
-    if document.corrects:
-        about = t.voids_invoice if document.corrects.in_full else t.corrects_invoice
-        yield about.format(number=document.corrects.number, date=day(document.corrects.issued_at))
-    if document.void and document.kind == "invoice":
+def _notes(facts: DocumentFacts, t: Texts, day: Callable[[datetime], str]) -> Iterator[str]:
+    if facts.corrects:
+        about = t.voids_invoice if facts.corrects.in_full else t.corrects_invoice
+        yield about.format(number=facts.corrects.number, date=day(facts.corrects.issued_at))
+    if facts.void and facts.kind == "invoice":
         yield t.void_note
-    for reason in dict.fromkeys(line.reason or "" for line in document.tax_lines):
+    for reason in dict.fromkeys(line.reason or "" for line in facts.document.tax_lines):
         if reason in _NOTES:
             yield _NOTES[reason](t)
 
 
-def _paper_country(document: DocumentFacts) -> str:
+def _paper_country(document: Document) -> str:
     """The buyer prints it: their country decides, the seller's where theirs is unknown."""
     return (document.buyer.address.country or document.seller.address.country or "").upper()
 
