@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from paylink.domain import api_key
 from paylink.domain.api_key import ApiKey, generate, hash_of, key_id_of
 from paylink.domain.errors import UnauthorizedError
-from paylink.domain.organization import MODES, Mode
+from paylink.domain.organization import MODES, Mode, ProviderCredentials
 from paylink.http.auth import Authenticator, Caller
 from tests.unit.fakes import START, FakeClock, Memory, MemoryApiKeys
 
@@ -48,6 +48,10 @@ def test_no_part_of_a_key_that_opens_anything_is_kept() -> None:
     assert secret[:8] not in key.prefix
     assert plain.startswith(key.prefix)
     assert key.secret_hash == hash_of(plain)
+
+
+def test_a_sellers_secrets_are_never_printed() -> None:
+    assert str(ProviderCredentials("sk_1", ("whsec_1",), "signing_1")) == "ProviderCredentials(…)"
 
 
 def test_keys_never_come_twice() -> None:
