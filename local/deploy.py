@@ -1,9 +1,10 @@
 """Deploys template.yaml onto the emulator, by CloudFormation, as `sam deploy` does on AWS.
 
-Two things differ. A layer isn't packed: it holds a pointer to the folders its code is in, so that
-starting a function doesn't unpack 100 MB and an edit needs no new deployment. And the emulator's
-CloudFormation ignores the HTTP API's definition, in which SAM puts the routes: they are made from
-the processed template afterwards.
+Three things differ. A layer isn't packed: it holds a pointer to the folders its code is in, so that
+starting a function doesn't unpack 100 MB and an edit needs no new deployment. Functions have no
+alias, behind which an edit would not be seen. And the emulator's CloudFormation ignores the HTTP
+API's definition, in which SAM puts the routes: they are made from the processed template
+afterwards.
 """
 
 from __future__ import annotations
@@ -96,6 +97,7 @@ def deploy(ports: Ports, *, stripe_api_base: str) -> dict[str, str]:
         sources[logical_id] = properties["CodeUri"].strip("/")
         code = function_code(ROOT / sources[logical_id])
         properties["CodeUri"] = packaged(logical_id, code)
+        properties.pop("AutoPublishAlias", None)
     for logical_id, properties in cloudformation.resources(template, LAYER).items():
         source = ROOT / properties["ContentUri"].strip("/")
         properties["ContentUri"] = packaged(logical_id, layer_pointer(logical_id, source))

@@ -4,16 +4,22 @@ kept as a snapshot and restored any number of times, years after.
 
 from __future__ import annotations
 
+import json
 import random
 import socket
 import sys
+import threading
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import ModuleType
 from typing import Any
 
 import pytest
+from botocore.session import Session
 
 from paylink import bootstrap
+from paylink.adapters import aws
 from tests.integration.template import ROOT
 from tests.integration.world import World
 
@@ -80,3 +86,41 @@ def test_a_start_without_a_snapshot_needs_nothing_of_lambdas_runtime(
     monkeypatch.setenv("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand")
     world.module("create_payment")
     assert bootstrap.payments.cache_info().currsize == 1
+
+
+class _Keys(BaseHTTPRequestHandler):
+    """Lambda's own source of credentials beside a function that starts from a snapshot: a key of
+    the start, whose time is over, and then keys that are good for an hour."""
+
+    given = 0
+
+    def do_GET(self) -> None:
+        type(self).given += 1
+        keys = {"AccessKeyId": f"KEY{self.given}", "SecretAccessKey": "s", "Token": "t"}
+        end = datetime.now(UTC) + timedelta(hours=1 if self.given > 1 else -1)
+        body = json.dumps({**keys, "Expiration": end.isoformat()}).encode()
+        self.send_response(200)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Nothing to say."""
+
+
+def test_credentials_of_a_snapshot_are_replaced_when_it_is_restored_after_their_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Keys) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        uri = f"http://127.0.0.1:{server.server_port}/credentials"
+        monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", uri)
+        monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+        monkeypatch.setattr(aws, "_session", Session())
+        started = aws.client("dynamodb")
+        assert _Keys.given == 1
+        signing = started._request_signer._credentials.get_frozen_credentials()
+        assert signing.access_key == "KEY2"
+        server.shutdown()

@@ -328,19 +328,21 @@ def test_nothing_of_the_local_stack_alone_is_on_by_default() -> None:
 @pytest.mark.parametrize(
     ("name", "module"),
     [
-        ("EndpointSwitchedOff", "deliver_webhook"),
-        ("RefundFailedInTransactions", "refund_transaction"),
-        ("RefundFailedInStripeWebhook", "refund_transaction"),
-        ("RefundFailedInReturnSurplus", "refund_transaction"),
-        ("RefundFailedInHearUndelivered", "refund_transaction"),
-        ("RefundFailedInExpireLinks", "refund_transaction"),
+        ("EndpointSwitchedOff", "services/deliver_webhook"),
+        ("RefundFailedInTransactions", "services/refund_transaction"),
+        ("RefundFailedInStripeWebhook", "services/refund_transaction"),
+        ("RefundFailedInReturnSurplus", "services/refund_transaction"),
+        ("RefundFailedInHearUndelivered", "services/refund_transaction"),
+        ("RefundFailedInExpireLinks", "services/refund_transaction"),
+        ("CreatePaymentFailed", "http/api"),
+        ("StripeWebhookFailed", "http/api"),
     ],
 )
 def test_the_line_that_an_alarm_counts_is_the_line_that_is_logged(name: str, module: str) -> None:
     pattern = TEMPLATE["Resources"][name]["Properties"]["FilterPattern"]
     (line,) = re.findall(r'"(.+)"', pattern)
-    source = ROOT / f"layers/paylink/paylink/services/{module}.py"
-    assert re.search(rf'logger\.error\(\s*"{re.escape(line)}"', source.read_text())
+    source = ROOT / f"layers/paylink/paylink/{module}.py"
+    assert re.search(rf'logger\.(error|exception)\(\s*"{re.escape(line)}"', source.read_text())
 
 
 def test_every_event_that_webhooks_tell_of_has_a_way_to_them() -> None:
