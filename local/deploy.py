@@ -115,6 +115,7 @@ def deploy(ports: Ports, *, stripe_api_base: str) -> dict[str, str]:
         "WebhookRetrySeconds": "40",
         "WebhookWaits": "1,1,2,2,3,3,3",
         "WebhookConcurrency": "4",
+        "StripeBackgroundRate": "100",
         "LocalWebhooks": "true",
         "LogRetentionDays": "7",
     }

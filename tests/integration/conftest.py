@@ -37,6 +37,7 @@ def template(running_stripe: StripeSandbox) -> Template:
         "StripeApiBase": running_stripe.url,
         "ReceiptSender": RECEIPT_SENDER,
         "LocalWebhooks": "true",
+        "StripeBackgroundRate": "100",
     }
     return Template(PHYSICAL_IDS, parameters)
 

@@ -60,6 +60,15 @@ def test_i4_a_failing_provider_is_a_502_and_the_retry_finishes(
     assert_the_retry_ends_well(world)
 
 
+def test_a_provider_that_limits_us_is_tried_again_in_a_second(world: World) -> None:
+    world.stripe.fault("rate_limit", path=CREATE, count=1)
+    answer = world.post_payment(key="k")
+    assert answer.refused() == (502, "internal_error", "provider_unavailable")
+    assert answer.headers["retry-after"] == "1"
+    world.stripe.fault("drop", path=CREATE, count=2)
+    assert "retry-after" not in world.post_payment(key="k2").headers
+
+
 def test_one_hiccup_is_not_noticed(world: World) -> None:
     world.stripe.fault("error", path=CREATE, status=500, stored="nothing", count=1)
     assert world.post_payment(key="k").status == 201

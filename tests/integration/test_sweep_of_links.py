@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from paylink.adapters.stripe.pace import Pace
 from tests.integration.world import Context, World, sample_event
 
 
@@ -53,6 +54,32 @@ def test_time_in_any_iso_form_of_a_schedule(world: World, form: str) -> None:
     world.create()
     event = sample_event("expire_links") | {"time": form}
     assert world.invoke("expire_links", event) == counts(canceled=1)
+
+
+def test_every_call_to_the_provider_waits_for_its_turn(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turns: list[float] = []
+
+    def take_turn(pace: Pace) -> None:
+        turns.append(pace._seconds)
+
+    monkeypatch.setattr(Pace, "wait", take_turn)
+    world.template.set_parameter("StripeBackgroundRate", "40")
+    for _ in range(2):
+        world.create()
+    turns.clear()
+    world.stripe.forget_requests()
+    assert world.sweep() == counts(canceled=2)
+    assert turns == [1 / 40] * 4
+    assert len(world.stripe.requests()) == 4
+
+
+def test_what_somebody_waits_for_waits_for_no_turn(world: World) -> None:
+    for function in ("create_payment", "stripe_webhook", "pay_page", "charge_payment"):
+        assert "STRIPE_CALLS_PER_SECOND" not in world.template.variables(function)
+    for function in ("expire_links", "hear_undelivered"):
+        assert world.template.variables(function)["STRIPE_CALLS_PER_SECOND"] == "100"
 
 
 def test_d5_a_second_sweep_over_the_same_links_does_nothing(world: World) -> None:

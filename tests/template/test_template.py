@@ -136,6 +136,29 @@ def test_asynchronous_function_has_a_dead_letter_queue(name: str) -> None:
     assert asynchronous_functions()[name] in QUEUES
 
 
+def test_no_queue_can_take_all_of_the_accounts_concurrent_runs() -> None:
+    for name, source in resources(TEMPLATE, SOURCE).items():
+        if named(source["EventSourceArn"]) in QUEUES:
+            most = source["ScalingConfig"]["MaximumConcurrency"]
+            most = TEMPLATE["Parameters"][most["Ref"]]["Default"] if "Ref" in str(most) else most
+            assert 2 <= most <= 10, name
+
+
+def test_the_gateway_lets_through_what_the_parameters_say() -> None:
+    settings = TEMPLATE["Resources"]["Api"]["Properties"]["DefaultRouteSettings"]
+    assert settings == {
+        "ThrottlingRateLimit": {"Ref": "ApiRequestsPerSecond"},
+        "ThrottlingBurstLimit": {"Ref": "ApiBurst"},
+    }
+
+
+def test_background_work_leaves_callers_most_of_what_the_provider_allows() -> None:
+    # 100 calls a second to an account, 25 to one endpoint; two functions of which one run each.
+    each = TEMPLATE["Parameters"]["StripeBackgroundRate"]["Default"]
+    assert 2 * each <= 100 / 4
+    assert 2 * each < 25
+
+
 def test_every_rule_target_has_a_dead_letter_queue() -> None:
     for name, rule in resources(TEMPLATE, RULE).items():
         for target in rule["Targets"]:

@@ -86,6 +86,13 @@ def test_a_number_stays_what_it_was_sent_as(text: str, kind: type) -> None:
     assert type(parse_object(f'{{"amount": {text}}}'.encode())["amount"]) is kind
 
 
+def test_a_body_that_no_valid_request_needs_is_refused_unread() -> None:
+    text = json.dumps({"description": "x" * 256 * 1024}).encode()
+    with pytest.raises(InvalidJsonError, match="longer than 262144 bytes"):
+        parse_object(text)
+    assert parse_object(text.replace(b"x" * 1024, b""))
+
+
 def test_large_integers_keep_every_digit() -> None:
     assert parse_object(b'{"amount": 9007199254740993}') == {"amount": 9_007_199_254_740_993}
     assert parse_object(b'{"n": -' + b"9" * 39 + b"}") == {"n": -int("9" * 39)}

@@ -235,7 +235,12 @@ def event_bus() -> EventBridgeBus:
 def providers() -> StripeAccounts:
     from paylink.adapters.stripe.accounts import StripeAccounts
 
-    return StripeAccounts(credentials(), settings().deployment_id, settings().stripe_api_base)
+    return StripeAccounts(
+        credentials(),
+        settings().deployment_id,
+        settings().stripe_api_base,
+        settings().stripe_calls_per_second,
+    )
 
 
 @cache

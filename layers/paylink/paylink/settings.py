@@ -24,6 +24,8 @@ class Settings:
     """The parameter store's path under which each organization and mode has its secrets."""
     stripe_api_base: str
     """Empty for Stripe itself."""
+    stripe_calls_per_second: float
+    """To one account, by a function that nobody waits for; 0 is no limit but Stripe's own."""
     public_base_url: str
     """Empty: the host that the request came to."""
     link_lifetime: timedelta
@@ -52,6 +54,7 @@ class Settings:
             deployment_id=environment.get("DEPLOYMENT_ID", ""),
             secrets_prefix=environment.get("SECRETS_PREFIX", ""),
             stripe_api_base=environment.get("STRIPE_API_BASE", ""),
+            stripe_calls_per_second=float(environment.get("STRIPE_CALLS_PER_SECOND", "0")),
             public_base_url=environment.get("PUBLIC_BASE_URL", "").rstrip("/"),
             link_lifetime=timedelta(days=int(environment.get("LINK_LIFETIME_DAYS", "30"))),
             receipt_sender=environment.get("RECEIPT_SENDER", ""),

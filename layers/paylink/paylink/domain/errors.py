@@ -196,9 +196,15 @@ class ProviderUnavailableError(PaylinkError):
         "The payment provider did not answer. It is safe to retry with the same idempotency key."
     )
 
-    def __init__(self, message: str | None = None, *, outcome_stored: bool = False) -> None:
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        outcome_stored: bool = False,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         """``outcome_stored``: the provider will replay this failure for the same key of its own."""
-        super().__init__(message)
+        super().__init__(message, headers=headers)
         self.outcome_stored = outcome_stored
 
 

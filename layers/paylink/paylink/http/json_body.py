@@ -12,12 +12,15 @@ from typing import Any, NoReturn
 
 from paylink.domain.errors import FieldProblem, InvalidJsonError, ValidationError
 
+_LONGEST_BODY = 256 * 1024  # several times what the largest request that is valid takes
 _LONGEST_NUMBER = 40
 _BLANK = b" \t\r\n"
 
 
 def parse_object(body: bytes) -> dict[str, Any]:
     """The JSON object of a request body; integers stay integers, ``1000.0`` stays a float."""
+    if len(body) > _LONGEST_BODY:
+        raise InvalidJsonError(f"The request body is longer than {_LONGEST_BODY} bytes.")
     try:
         value = json.loads(
             body.decode(),

@@ -20,6 +20,7 @@ from paylink.adapters.stripe.customers import (
 from paylink.adapters.stripe.disputes import dispute_state
 from paylink.adapters.stripe.failures import is_tax_inactive, tax_refusal, translated_failures
 from paylink.adapters.stripe.http_client import PooledClient
+from paylink.adapters.stripe.pace import Pace
 from paylink.adapters.stripe.refunds import refund_parameters, refund_state
 from paylink.adapters.stripe.webhook import EVENT_TYPES, translate_event
 from paylink.domain.charge import ChargeState, TaxCalculation
@@ -70,7 +71,9 @@ _CLOCKS_APART = timedelta(minutes=10)
 class StripeAccount:
     """Fulfils `paylink.ports.PaymentProvider`; ``api_base`` is empty for Stripe itself."""
 
-    def __init__(self, secret_key: str, deployment_id: str, api_base: str = "") -> None:
+    def __init__(
+        self, secret_key: str, deployment_id: str, api_base: str = "", pace: Pace | None = None
+    ) -> None:
         self._deployment_id = deployment_id
         self._stripe = stripe.StripeClient(
             secret_key,
@@ -80,6 +83,7 @@ class StripeAccount:
                 api_base or stripe.DEFAULT_API_BASE,
                 connect_timeout=_CONNECT_SECONDS,
                 read_timeout=_READ_SECONDS,
+                pace=pace,
             ),
         ).v1
 

@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 from paylink.adapters.stripe.account import StripeAccount
+from paylink.adapters.stripe.pace import Pace
 from paylink.domain.errors import ProviderUnavailableError
 from paylink.domain.organization import Mode
 from paylink.ports import CredentialsStore
 
 
 class StripeAccounts:
-    """Fulfils `paylink.ports.Providers`."""
+    """Fulfils `paylink.ports.Providers`.
 
-    def __init__(self, credentials: CredentialsStore, deployment_id: str, api_base: str) -> None:
+    ``calls_per_second`` are those to one account; 0 is no limit but the account's own.
+    """
+
+    def __init__(
+        self,
+        credentials: CredentialsStore,
+        deployment_id: str,
+        api_base: str,
+        calls_per_second: float = 0,
+    ) -> None:
         self._credentials = credentials
         self._deployment_id = deployment_id
         self._api_base = api_base
+        self._calls_per_second = calls_per_second
         self._accounts: dict[str, StripeAccount] = {}
         # What the SDK loads with its first client and answer, before anybody waits for it.
         StripeAccount("unused", deployment_id, api_base).load()
@@ -27,5 +38,6 @@ class StripeAccounts:
             )
         key = credentials.secret_key
         if key not in self._accounts:
-            self._accounts[key] = StripeAccount(key, self._deployment_id, self._api_base)
+            pace = Pace(self._calls_per_second)
+            self._accounts[key] = StripeAccount(key, self._deployment_id, self._api_base, pace)
         return self._accounts[key]

@@ -61,7 +61,11 @@ def translated_failures(operation: str) -> Iterator[None]:
         status = error.http_status or 0
         # A key that stands for other parameters will never answer these.
         mismatch = isinstance(error, stripe.IdempotencyError) and status == 400
-        raise ProviderUnavailableError(outcome_stored=status >= 500 or mismatch) from error
+        # Stripe counts by the second, and doesn't always say when to come again.
+        headers = {"retry-after": "1"} if isinstance(error, stripe.RateLimitError) else None
+        raise ProviderUnavailableError(
+            outcome_stored=status >= 500 or mismatch, headers=headers
+        ) from error
 
 
 def is_tax_inactive(error: ProviderRejectedError) -> bool:

@@ -17,6 +17,8 @@ from urllib3 import PoolManager, ProxyManager, Timeout
 from urllib3.exceptions import HTTPError, NewConnectionError, ProtocolError, ProxyError
 from urllib3.exceptions import TimeoutError as TimedOutError
 
+from paylink.adapters.stripe.pace import Pace
+
 # What a wire does; a certificate that doesn't fit won't fit a moment later either.
 _PASSING = (TimedOutError, ProtocolError, NewConnectionError, ProxyError)
 _THREADS = 16
@@ -27,8 +29,11 @@ class PooledClient(stripe.HTTPClient):
 
     name = "urllib3"
 
-    def __init__(self, base: str, *, connect_timeout: float, read_timeout: float) -> None:
+    def __init__(
+        self, base: str, *, connect_timeout: float, read_timeout: float, pace: Pace | None = None
+    ) -> None:
         super().__init__()
+        self._pace = pace or Pace(0)
         options: dict[str, Any] = {
             "timeout": Timeout(connect=connect_timeout, read=read_timeout),
             "retries": False,  # the SDK decides
@@ -48,6 +53,7 @@ class PooledClient(stripe.HTTPClient):
         _usage: list[str] | None = None,
     ) -> tuple[Any, int, Mapping[str, str]]:
         """Body, status and headers; raises stripe.APIConnectionError."""
+        self._pace.wait()
         try:
             answer = self._pool.request(
                 method.upper(), url, body=post_data, headers=headers, redirect=False
