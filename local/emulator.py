@@ -1,4 +1,4 @@
-"""Starts the AWS emulator, MiniStack, with ten behaviours that the stack needs and it lacks.
+"""Starts the AWS emulator, MiniStack, with eleven behaviours that the stack needs and it lacks.
 
 Run by the emulator's own environment, whose version is pinned: this reaches into it.
 
@@ -30,6 +30,8 @@ And it is where a function's writes meet the trouble that tests make (`local.fau
 Its CloudFormation leaves a parameter's number a text, and its poller of queues stops at one. How
 many runs a queue may have at a time is made a number again.
 
+It gives a function ten messages at a time at the most, also where the template says more.
+
 It wants a right of its own for sending many messages at once. AWS has none: who may send one may
 send many.
 """
@@ -52,6 +54,7 @@ from local.faults import Faults
 _execute = lambda_svc._execute_function
 _load_persisted_state = lambda_svc.load_persisted_state
 _load_queues = sqs.load_persisted_state
+_receive_ten = sqs._receive_messages_for_esm
 _ses_resource = iam_actions._ses_v2_resource_arn
 _extract_iam_action = iam_actions.extract_iam_action
 _concurrency = lambda_svc._sqs_esm_concurrency
@@ -93,6 +96,16 @@ def concurrency_as_number(esm: dict[str, Any], *others: Any) -> int:
     if "MaximumConcurrency" in scaling:
         esm = {**esm, "ScalingConfig": {"MaximumConcurrency": int(scaling["MaximumConcurrency"])}}
     return int(_concurrency(esm, *others))
+
+
+def receive_as_many(queue_url: str, wanted: int) -> list[Any]:
+    received: list[Any] = []
+    while len(received) < wanted:
+        more = _receive_ten(queue_url, wanted - len(received))
+        if not more:
+            break
+        received += more
+    return received
 
 
 def pin_as_encrypted(address: str, _encrypted: bool) -> None:
@@ -140,6 +153,7 @@ if __name__ == "__main__":
     lambda_svc._execute_function = execute_and_see_partial_failures
     lambda_svc.load_persisted_state = load_without_stream_positions
     sqs.load_persisted_state = load_queues_at_this_port
+    sqs._receive_messages_for_esm = receive_as_many
     iam_actions._ses_v2_resource_arn = name_the_sender
     lambda_svc._sqs_esm_concurrency = concurrency_as_number
     iam_actions.extract_iam_action = action_as_aws_names_it

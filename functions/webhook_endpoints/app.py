@@ -13,7 +13,7 @@ from paylink.http.schemas import webhooks as schemas
 from paylink.services import webhook_endpoints as endpoints
 
 lambda_handler = Api()
-bootstrap.ready(bootstrap.webhooks, bootstrap.credentials)
+bootstrap.ready(bootstrap.endpoint_ports)
 
 
 @lambda_handler.route("POST /webhooks", "webhook:write", schemas.CREATE)
@@ -27,11 +27,7 @@ def create(_: Request, caller: Caller, wanted: endpoints.NewEndpoint, seed: Seed
 
 @lambda_handler.route("GET /webhooks", "webhook:read", schemas.LIST)
 def list_all(request: Request, caller: Caller) -> Response:
-    page = endpoints.list_endpoints(
-        list_request(request, caller),
-        webhooks=bootstrap.webhooks(),
-        credentials=bootstrap.credentials(),
-    )
+    page = endpoints.list_endpoints(list_request(request, caller), bootstrap.endpoint_ports())
     return page_response(page, schemas.present_webhook)
 
 

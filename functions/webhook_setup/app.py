@@ -14,14 +14,14 @@ from paylink.services.webhook_deliveries import send_test
 from paylink.services.webhook_endpoints import rotate_secret
 
 lambda_handler = Api()
-bootstrap.ready(bootstrap.webhooks, bootstrap.credentials)
+bootstrap.ready(bootstrap.endpoint_ports)
 
 
 @lambda_handler.route("POST /webhooks/{webhookId}/test", "webhook:write", schemas.TEST)
 @once(dict, read=parse_optional)
 def test(request: Request, caller: Caller, _: Body, seed: Seed) -> Response:
     webhook_id = request.parameters["webhookId"]
-    sent = send_test(webhook_id, seed, caller.owner, bootstrap.delivery_ports())
+    sent = send_test(webhook_id, seed, caller.owner, bootstrap.endpoint_ports())
     return json_response(200, success(schemas.present_test(sent)))
 
 

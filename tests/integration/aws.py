@@ -57,9 +57,9 @@ PHYSICAL_IDS = {
             "ReceiptQueue": "receipts",
             "SurplusQueue": "surplus",
             "WebhookQueue": "webhooks",
-            "DeliveryQueue": "deliveries",
+            "PromptQueue": "prompt",
             "SlowQueue": "slow",
-            "TroubleQueue": "trouble",
+            "FailingQueue": "failing",
             **{name: name for name in DEAD_LETTERS},
         }.items()
     },
@@ -152,7 +152,7 @@ class Aws:
             }
             self.events.create_event_bus(Name=BUS_NAME)
             self._queues = {name: self._rule(name, pattern) for name, pattern in patterns.items()}
-            for name in ("deliveries", "slow", "trouble"):
+            for name in ("prompt", "slow", "failing"):
                 self._queues[name] = self.sqs.create_queue(QueueName=name)["QueueUrl"]
         return self._queues
 

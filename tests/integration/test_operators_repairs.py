@@ -90,7 +90,7 @@ def test_more_than_a_batch_is_replayed(world: World) -> None:
     bodies = [str(number) for number in range(23)]
     lay_dead_letters(world, "DeliveryDeadLetters", *bodies)
     assert world.operator("dead-letters", "replay", "delivery")["replayed"] == 23
-    moved = [message["Body"] for message in world.aws.take_messages("trouble")]
+    moved = [message["Body"] for message in world.aws.take_messages("failing")]
     assert sorted(moved) == sorted(bodies)
 
 

@@ -90,6 +90,23 @@ def test_a_batch_of_a_hundred_goes_out_whole(world: World) -> None:
     assert len(world.aws.take_bus_events()) == 25
 
 
+def test_a_request_is_never_larger_than_the_bus_takes(world: World) -> None:
+    records = copies(12)
+    for record in records:
+        outbox = record["dynamodb"]["NewImage"]["outbox"]
+        (event,) = json.loads(outbox["S"])
+        event["data"]["metadata"] = {f"note {n}": "請" * 500 for n in range(40)}
+        outbox["S"] = json.dumps([event])
+    assert world.invoke("dispatch_events", {"Records": records}) == {"batchItemFailures": []}
+    sent = [parameters["Entries"] for name, parameters in world.aws.calls if name == "PutEvents"]
+    assert [len(entries) for entries in sent] == [4, 4, 4]
+    for entries in sent:
+        texts = [e[name] for e in entries for name in ("Source", "DetailType", "Detail")]
+        assert sum(len(text.encode()) for text in texts) + 14 * len(entries) <= 256 * 1024
+    order = [json.loads(entry["Detail"])["id"] for entries in sent for entry in entries]
+    assert order == [f"evt_{number:026d}x" for number in range(12)]
+
+
 def test_d6_a_refused_entry_is_reported_and_comes_again(world: World) -> None:
     """The bus takes all but one of a batch: the stream replays from that one, and only from it."""
     records = copies(12)

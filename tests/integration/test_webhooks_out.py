@@ -294,7 +294,7 @@ def test_d6_of_many_calls_the_broken_one_alone_comes_again(world: World, company
     for _ in range(3):
         world.customer({"email": "a@customer.example"})
     world.fan_out()
-    waiting = world._queued("deliver_webhooks", "deliveries")
+    waiting = world._queued("deliver_webhooks", "prompt")
     world.aws.fail_once("GetItem", matching=lambda p: "DELIVERY#" in str(p["Key"]), skip=1)
     answer = world.invoke("deliver_webhooks", waiting)
     broken = waiting["Records"][1]["messageId"]
@@ -387,8 +387,8 @@ def test_an_endpoint_in_trouble_goes_by_the_other_queue_until_it_answers_well(
         fails(world, endpoint, 1)
         world.customer({"email": "b@customer.example"})
         world.fan_out()
-        assert world.aws.take_messages("deliveries") == []
-        assert len(world.aws.take_messages("trouble")) == 1
+        assert world.aws.take_messages("prompt") == []
+        assert len(world.aws.take_messages("failing")) == 1
         world.pass_time(hours=2)
         for delivery in deliveries(world, endpoint):
             world.call_delivery(delivery["id"], endpoint["id"])
@@ -398,7 +398,7 @@ def test_an_endpoint_in_trouble_goes_by_the_other_queue_until_it_answers_well(
             world.call_delivery(delivery["id"], endpoint["id"])
         world.customer({"email": "c@customer.example"})
         world.fan_out()
-        assert len(world.aws.take_messages("deliveries")) == 1
+        assert len(world.aws.take_messages("prompt")) == 1
 
 
 def test_a_slow_endpoint_waits_for_no_failing_one(world: World) -> None:
@@ -409,12 +409,12 @@ def test_a_slow_endpoint_waits_for_no_failing_one(world: World) -> None:
         for delivery in deliveries(world, endpoint):
             world.call_delivery(delivery["id"], endpoint["id"])
         assert len(company.got) == 1
-        world.aws.take_messages("deliveries")
+        world.aws.take_messages("prompt")
         world.customer({"email": "b@customer.example"})
         world.fan_out()
-        assert world.aws.take_messages("deliveries") == []
+        assert world.aws.take_messages("prompt") == []
         assert len(world.aws.take_messages("slow")) == 1
-        assert world.aws.take_messages("trouble") == []
+        assert world.aws.take_messages("failing") == []
 
 
 def test_a_call_that_comes_early_waits_on(world: World) -> None:

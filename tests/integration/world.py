@@ -582,7 +582,7 @@ class World:
     def send_webhooks(self) -> list[dict[str, Any]]:
         """From the stream to the endpoints, as far as is due now; returns the bus's events."""
         events = self.fan_out()
-        for queue in ("deliveries", "slow", "trouble"):
+        for queue in ("prompt", "slow", "failing"):
             waiting = self._queued("deliver_webhooks", queue)
             if waiting["Records"]:
                 assert self.invoke("deliver_webhooks", waiting) == {"batchItemFailures": []}

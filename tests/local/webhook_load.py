@@ -59,11 +59,16 @@ def register(stack: Stack, company: Receiver) -> list[Endpoint]:
     return made
 
 
-def publish(stack: Stack, count: int) -> dict[str, float]:
-    """Events as the outbox puts them on the bus; when each was, by its customer's id."""
+def publish(stack: Stack, count: int, rate: float) -> dict[str, float]:
+    """Events as the outbox puts them on the bus; when each was, by its customer's id.
+
+    At most ``rate`` a second: faster than the stack hands them on, they would only wait for that.
+    """
     bus: Any = client("events", stack.about["awsEndpointUrl"])
     published: dict[str, float] = {}
+    begun = time.monotonic()
     for start in range(0, count, 10):
+        time.sleep(max(0.0, begun + start / rate - time.monotonic()))
         entries = []
         for _ in range(start, min(start + 10, count)):
             customer = f"cus_{uuid.uuid4().hex}"
@@ -153,13 +158,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--state", type=Path, required=True)
     parser.add_argument("--events", type=int, default=1000)
+    parser.add_argument("--rate", type=float, default=3, help="events a second")
     parser.add_argument("--seconds", type=float, default=3600)
     arguments = parser.parse_args()
     stack = Stack.at(arguments.state)
     with receiver(answers) as company:
         endpoints = register(stack, company)
         try:
-            published = publish(stack, arguments.events)
+            published = publish(stack, arguments.events, arguments.rate)
             done = await_end(stack, endpoints, arguments.events, arguments.seconds)
             whole = table(stack, endpoints, company, published)
         finally:

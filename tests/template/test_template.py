@@ -211,9 +211,9 @@ def test_every_queue_is_used() -> None:
         "ReceiptQueue",
         "SurplusQueue",
         "WebhookQueue",
-        "DeliveryQueue",
+        "PromptQueue",
         "SlowQueue",
-        "TroubleQueue",
+        "FailingQueue",
     }
 
 

@@ -94,22 +94,54 @@ def test_the_third_failed_event_in_a_row_switches_off_and_is_told_once() -> None
 
 
 def test_a_success_forgives() -> None:
-    concluded = after(fine, endpoint=replace(ENDPOINT, failed_in_row=2, troubled_since=START))
-    assert concluded.endpoint is not None
-    assert (concluded.endpoint.failed_in_row, concluded.endpoint.troubled_since) == (0, None)
+    concluded = after(fine, endpoint=replace(ENDPOINT, failed_in_row=2))
+    assert concluded.endpoint == ENDPOINT
 
 
-def test_failing_or_slow_is_trouble_and_only_a_quick_success_ends_it() -> None:
-    for attempt in (failed, slow):
-        concluded = after(attempt)
-        assert concluded.endpoint is not None
-        assert concluded.endpoint.troubled_since is not None
-        assert concluded.endpoint.lane == ("slow" if attempt is slow else "failing")
-        assert after(attempt, endpoint=concluded.endpoint).endpoint is None
-        healed = after(fine, endpoint=concluded.endpoint).endpoint
-        assert healed is not None
-        assert healed.lane == "prompt"
+def later(attempt: Attempt, **how_much: float) -> Attempt:
+    return replace(attempt, at=START + timedelta(**how_much))
+
+
+def lanes(*attempts: Attempt) -> list[str]:
+    """An endpoint's lane after each attempt."""
+    endpoint, found = ENDPOINT, []
+    for attempt in attempts:
+        endpoint = after(attempt, endpoint=endpoint).endpoint or endpoint
+        found.append(endpoint.lane)
+    return found
+
+
+def test_an_endpoint_that_answers_well_changes_nothing() -> None:
     assert after(fine).endpoint is None
+
+
+def test_a_worse_lane_is_entered_at_once_and_left_by_a_better_answer_in_time() -> None:
+    assert lanes(slow, later(fine, minutes=9), later(fine, minutes=11)) == [
+        "slow",
+        "slow",
+        "prompt",
+    ]
+    assert lanes(failed, later(slow, minutes=9)) == ["failing", "failing"]
+    assert lanes(failed, later(slow, minutes=11), later(fine, minutes=12)) == [
+        "failing",
+        "slow",
+        "slow",
+    ]
+    assert lanes(slow, failed, later(fine, minutes=9)) == ["slow", "failing", "failing"]
+
+
+def test_one_that_hangs_now_and_then_does_not_come_back_among_the_prompt_ones() -> None:
+    flapping = [later(failed if n % 6 == 0 else fine, minutes=n) for n in range(60)]
+    assert set(lanes(*flapping)) == {"failing"}
+
+
+def test_answers_of_the_same_kind_are_noted_once_a_minute() -> None:
+    first = after(failed).endpoint
+    assert first is not None
+    assert after(later(failed, seconds=59), endpoint=first).endpoint is None
+    noted = after(later(failed, seconds=60), endpoint=first).endpoint
+    assert noted is not None
+    assert noted.lane_until == first.lane_until + timedelta(minutes=1)  # type: ignore[operator]
 
 
 def test_gone_is_the_end_at_once() -> None:

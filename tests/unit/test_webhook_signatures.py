@@ -106,8 +106,8 @@ def test_switched_on_again_it_starts_with_a_clean_slate() -> None:
         is_active=False,
         disabled_reason="gone",
         failed_in_row=3,
-        troubled_since=START,
-        failing=True,
+        lane="failing",
+        lane_until=START,
     )
     assert off.switched_on() == ENDPOINT
 

@@ -264,9 +264,9 @@ def delivery_queue() -> SqsDeliveries:
     from paylink.adapters.sqs import SqsDeliveries
 
     urls: dict[Lane, str] = {
-        "prompt": settings().delivery_queue_url,
+        "prompt": settings().prompt_queue_url,
         "slow": settings().slow_queue_url,
-        "failing": settings().trouble_queue_url,
+        "failing": settings().failing_queue_url,
     }
     return SqsDeliveries(client("sqs"), urls)
 

@@ -35,10 +35,10 @@ class Settings:
     """What makes the PDF of an invoice whose PDF was never stored."""
     rate_limit_per_minute: int
     """Requests per API key and minute; 0 is no limit."""
-    delivery_queue_url: str
+    prompt_queue_url: str
     slow_queue_url: str
-    trouble_queue_url: str
-    """For endpoints that answer badly or slowly."""
+    failing_queue_url: str
+    """Calls of webhooks wait in three lanes, by how their endpoints answer."""
     webhook_waits: tuple[timedelta, ...]
     """Between the attempts to deliver a webhook."""
     local_webhooks: bool
@@ -60,9 +60,9 @@ class Settings:
             receipt_sender=environment.get("RECEIPT_SENDER", ""),
             issue_invoice_function=environment.get("ISSUE_INVOICE_FUNCTION", ""),
             rate_limit_per_minute=int(environment.get("RATE_LIMIT_PER_MINUTE", "0")),
-            delivery_queue_url=environment.get("DELIVERY_QUEUE_URL", ""),
+            prompt_queue_url=environment.get("PROMPT_QUEUE_URL", ""),
             slow_queue_url=environment.get("SLOW_QUEUE_URL", ""),
-            trouble_queue_url=environment.get("TROUBLE_QUEUE_URL", ""),
+            failing_queue_url=environment.get("FAILING_QUEUE_URL", ""),
             webhook_waits=tuple(
                 timedelta(seconds=int(seconds))
                 for seconds in environment.get("WEBHOOK_WAITS", "").split(",")

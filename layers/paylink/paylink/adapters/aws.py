@@ -15,6 +15,7 @@ _CONFIG = Config(
     read_timeout=3,
     retries={"mode": "standard", "total_max_attempts": 3},
     s3={"addressing_style": "virtual"},
+    max_pool_connections=50,  # as many as there are webhooks called side by side
 )
 _session = Session()
 

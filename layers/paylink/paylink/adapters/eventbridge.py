@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -11,9 +11,12 @@ from paylink.domain.events import DomainEvent
 
 if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_events.type_defs import PutEventsRequestEntryTypeDef
 
 SOURCE = "paylink"
-_BATCH = 10
+# Of one request (PutEvents): entries, and bytes of all of them, each counted as `_size` does.
+_MOST_ENTRIES = 10
+_MOST_BYTES = 256 * 1024
 
 
 class EventBridgeBus:
@@ -25,26 +28,45 @@ class EventBridgeBus:
 
     def publish(self, events: Sequence[DomainEvent]) -> list[str]:
         refused: list[str] = []
-        for start in range(0, len(events), _BATCH):
-            batch = events[start : start + _BATCH]
-            answer = self._client.put_events(
-                Entries=[
-                    {
-                        "EventBusName": self._bus_name,
-                        "Source": SOURCE,
-                        "DetailType": event.type,
-                        "Time": event.time,
-                        "Detail": _detail(event),
-                    }
-                    for event in batch
-                ]
-            )
+        for batch in _batches([(event.id, self._entry(event)) for event in events]):
+            answer = self._client.put_events(Entries=[entry for _, entry in batch])
             refused += [
-                event.id
-                for event, entry in zip(batch, answer["Entries"], strict=True)
-                if "ErrorCode" in entry
+                event_id
+                for (event_id, _), shown in zip(batch, answer["Entries"], strict=True)
+                if "ErrorCode" in shown
             ]
         return refused
+
+    def _entry(self, event: DomainEvent) -> PutEventsRequestEntryTypeDef:
+        return {
+            "EventBusName": self._bus_name,
+            "Source": SOURCE,
+            "DetailType": event.type,
+            "Time": event.time,
+            "Detail": _detail(event),
+        }
+
+
+_Named = tuple[str, "PutEventsRequestEntryTypeDef"]
+
+
+def _batches(entries: Sequence[_Named]) -> Iterator[list[_Named]]:
+    batch: list[_Named] = []
+    left = _MOST_BYTES
+    for named in entries:
+        size = _size(named[1])
+        if batch and (len(batch) == _MOST_ENTRIES or size > left):
+            yield batch
+            batch, left = [], _MOST_BYTES
+        batch.append(named)
+        left -= size
+    if batch:
+        yield batch
+
+
+def _size(entry: PutEventsRequestEntryTypeDef) -> int:
+    """Bytes of an entry, as the bus counts them: its texts, and 14 for the time."""
+    return 14 + sum(len(entry[name].encode()) for name in ("Source", "DetailType", "Detail"))
 
 
 def _detail(event: DomainEvent) -> str:

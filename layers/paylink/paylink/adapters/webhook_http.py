@@ -27,7 +27,8 @@ from paylink.domain.webhook_target import Target, TargetRefusedError, check_addr
 
 CALL_SECONDS = 10.0
 _RESOLVE_SECONDS = 4.0
-_RESOLVERS = 32  # a name server that doesn't answer holds a thread for longer than we wait
+# A name server that doesn't answer holds a thread for longer than we wait; the next run needs some.
+_RESOLVERS = 256
 
 Resolve = Callable[[str, int], Sequence[str]]
 

@@ -1,8 +1,9 @@
 """Webhook endpoints and deliveries: who is told, when it is tried again, and when it is given up.
 
-An endpoint that answers badly or slowly is in trouble until it answers well again: its deliveries
-then wait in another queue than everybody else's, and those of failing endpoints, which may hang,
-apart from those of slow ones.
+How an endpoint answered decides its lane, the queue that its deliveries wait in: those of slow
+endpoints wait apart from everybody else's, and those of failing ones, which may hang, apart from
+both. Out of its lane comes only who answers better for a while: an endpoint that hangs now and then
+would otherwise be back among the prompt ones each time.
 """
 
 from __future__ import annotations
@@ -27,11 +28,16 @@ DisabledReason = Literal["failing", "gone"]
 Lane = Literal["prompt", "slow", "failing"]
 
 SLOW: Final = timedelta(seconds=2)
+LANE_KEPT_FOR: Final = timedelta(minutes=10)
+"""Since the last answer that was as bad as the lane."""
 FAILED_IN_ROW: Final = 3
 """So many events in a row that failed in all attempts switch their endpoint off."""
 KEPT_FOR: Final = timedelta(days=30)
 GONE: Final = 410
 
+# So often that is noted: a write for every failure would meet itself.
+_LANE_NOTED: Final = timedelta(minutes=1)
+_LANES: Final[tuple[Lane, ...]] = ("prompt", "slow", "failing")
 _JITTER: Final = 0.2
 _LONGEST_LOG: Final = 30
 
@@ -64,21 +70,14 @@ class WebhookEndpoint:
     rotated_by: str | None = None
     """Follows from the request that rotated it last, so that its retry doesn't do so again."""
     failed_in_row: int = 0
-    troubled_since: datetime | None = None
-    failing: bool = False
-    """Whether what troubles it is failing, and not only being slow."""
+    lane: Lane = "prompt"
+    lane_until: datetime | None = None
+    """Until then no good answer leads out of it; None for the prompt one."""
     version: int = 0
 
     @property
     def owner(self) -> Owner:
         return self.organization_id, self.mode
-
-    @property
-    def lane(self) -> Lane:
-        """The queue that its next delivery waits in."""
-        if self.troubled_since is None:
-            return "prompt"
-        return "failing" if self.failing else "slow"
 
     def wants(self, event: str) -> bool:
         """Whether an event is kept for it; one that we switched off may come back and ask."""
@@ -96,9 +95,20 @@ class WebhookEndpoint:
             is_active=True,
             disabled_reason=None,
             failed_in_row=0,
-            troubled_since=None,
-            failing=False,
+            lane="prompt",
+            lane_until=None,
         )
+
+    def in_lane(self, lane: Lane, now: datetime) -> WebhookEndpoint:
+        """After an answer that belongs in a lane: a worse one at once, a better one in time."""
+        if _LANES.index(lane) < _LANES.index(self.lane) and now < (self.lane_until or now):
+            return self
+        if lane == "prompt":
+            return replace(self, lane=lane, lane_until=None)
+        until = now + LANE_KEPT_FOR
+        if lane == self.lane and until < (self.lane_until or now) + _LANE_NOTED:
+            return self
+        return replace(self, lane=lane, lane_until=until)
 
     def rotated(self, until: datetime, by: str | None) -> WebhookEndpoint:
         """With a new secret, the one of before good until the given moment."""
@@ -124,9 +134,11 @@ class Attempt:
         return self.status_code is not None and 200 <= self.status_code < 300
 
     @property
-    def prompt(self) -> bool:
-        """Succeeded, and fast enough to keep nobody waiting."""
-        return self.succeeded and timedelta(milliseconds=self.milliseconds) < SLOW
+    def lane(self) -> Lane:
+        """Where an endpoint that answers so keeps nobody else waiting."""
+        if not self.succeeded:
+            return "failing"
+        return "prompt" if timedelta(milliseconds=self.milliseconds) < SLOW else "slow"
 
 
 @dataclass(frozen=True)
@@ -274,11 +286,7 @@ def conclude(
 def _concluded(
     delivery: Delivery, before: WebhookEndpoint, after: WebhookEndpoint, attempt: Attempt
 ) -> Conclusion:
-    if attempt.prompt:
-        after = replace(after, troubled_since=None, failing=False)
-    else:
-        since = after.troubled_since or attempt.ended_at
-        after = replace(after, troubled_since=since, failing=not attempt.succeeded)
+    after = after.in_lane(attempt.lane, attempt.ended_at)
     return Conclusion(delivery, after if after != before else None)
 
 

@@ -51,7 +51,7 @@ QUEUES = {
         "WebhookRuleDeadLettersUrl", "WebhookQueueUrl", "such events the bus could not hand on"
     ),
     "delivery": DeadLetterQueue(
-        "DeliveryDeadLettersUrl", "TroubleQueueUrl", "calls of webhooks that could not be handled"
+        "DeliveryDeadLettersUrl", "FailingQueueUrl", "calls of webhooks that could not be handled"
     ),
     "expire": DeadLetterQueue(
         "ExpireDeadLettersUrl", None, "runs of the sweep that failed; the next run does their work"

@@ -27,16 +27,13 @@ from paylink.domain.webhook import (
     signed_headers,
 )
 from paylink.ports import (
-    Clock,
-    CredentialsStore,
     DeliveryCall,
     DeliveryQueue,
     EndpointChangedError,
     VersionConflictError,
-    WebhookRepository,
-    WebhookSender,
 )
 from paylink.services.settle_payment import back_off
+from paylink.services.webhook_endpoints import EndpointPorts
 
 _ATTEMPTS = 8
 _EARLY = timedelta(seconds=1)  # the queue's clock and ours differ
@@ -45,14 +42,10 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class DeliveryPorts:
-    """What delivering needs from outside; ``waits`` are those between the attempts."""
+class DeliveryPorts(EndpointPorts):
+    """What delivering needs besides; ``waits`` are those between the attempts."""
 
-    webhooks: WebhookRepository
-    credentials: CredentialsStore
-    sender: WebhookSender
     queue: DeliveryQueue
-    clock: Clock
     waits: Sequence[timedelta]
     jitter: Callable[[], float] = random.random
 
@@ -88,6 +81,7 @@ def deliver_webhook(call: DeliveryCall, ports: DeliveryPorts) -> None:
         error = ENDPOINT_DELETED if endpoint is None else ENDPOINT_DISABLED
         _written(Conclusion(delivery.given_up(error, now)), ports)
         return
+    # Among the failing ones, anything may wait: retries, and calls that were dead and are replayed.
     if call.lane not in {endpoint.lane, "failing"}:
         ports.queue.send([DeliveryCall(delivery.id, endpoint.id, endpoint.lane)])
         return
@@ -98,7 +92,7 @@ def deliver_webhook(call: DeliveryCall, ports: DeliveryPorts) -> None:
 
 
 def attempt_delivery(
-    delivery: Delivery, endpoint: WebhookEndpoint, ports: DeliveryPorts
+    delivery: Delivery, endpoint: WebhookEndpoint, ports: EndpointPorts
 ) -> Attempt:
     """Signs and sends, once."""
     credentials = ports.credentials.get(*endpoint.owner)

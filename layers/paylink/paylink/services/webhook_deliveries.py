@@ -18,10 +18,10 @@ from paylink.domain.webhook import (
 )
 from paylink.domain.webhook_events import TEST_EVENT, Outgoing
 from paylink.ports import Clock, CredentialsStore, VersionConflictError, WebhookRepository
-from paylink.services.deliver_webhook import DeliveryPorts, attempt_delivery
+from paylink.services.deliver_webhook import attempt_delivery
 from paylink.services.list_items import ListRequest, Page, list_items
 from paylink.services.settle_payment import back_off
-from paylink.services.webhook_endpoints import read_endpoint
+from paylink.services.webhook_endpoints import EndpointPorts, read_endpoint
 
 _ATTEMPTS = 6
 _PAGE = 100
@@ -113,7 +113,7 @@ def resend_failed(
     return Resent(count, complete=True)
 
 
-def send_test(endpoint_id: str, seed: str | None, owner: Owner, ports: DeliveryPorts) -> Delivery:
+def send_test(endpoint_id: str, seed: str | None, owner: Owner, ports: EndpointPorts) -> Delivery:
     """Sends a test event now, once, and says how it went; also to one that is switched off.
 
     It is never held against the endpoint. Raises WebhookNotFoundError.

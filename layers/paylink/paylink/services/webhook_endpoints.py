@@ -44,7 +44,7 @@ class NewEndpoint:
 
 @dataclass(frozen=True)
 class EndpointPorts:
-    """What making and changing endpoints needs from outside."""
+    """What making, changing and calling endpoints needs from outside."""
 
     webhooks: WebhookRepository
     credentials: CredentialsStore
@@ -94,17 +94,15 @@ def read_endpoint(endpoint_id: str, owner: Owner, webhooks: WebhookRepository) -
     return found
 
 
-def list_endpoints(
-    request: ListRequest, *, webhooks: WebhookRepository, credentials: CredentialsStore
-) -> Page[WebhookEndpoint]:
+def list_endpoints(request: ListRequest, ports: EndpointPorts) -> Page[WebhookEndpoint]:
     """Raises ValidationError for a cursor of another list."""
-    found = webhooks.endpoints(request.organization_id, request.mode)
+    found = ports.webhooks.endpoints(request.organization_id, request.mode)
     placed = [(f"{e.created_at.isoformat(timespec='microseconds')}#{e.id}", e) for e in found]
 
     def read(before: str | None, limit: int) -> list[tuple[str, WebhookEndpoint]]:
         return [(at, e) for at, e in placed if before is None or at < before][:limit]
 
-    return list_items(request, read, credentials)
+    return list_items(request, read, ports.credentials)
 
 
 def update_endpoint(
