@@ -154,6 +154,34 @@ def test_a_canary_is_taken_back_by_the_alarms_of_its_function(
     assert replaced == {f"{name}Aliaslive" for name in CANARIES}
 
 
+BEFORE_THE_API = {"ApiDomain", "ApiDomainMapping", "Distribution"}
+
+
+def test_nothing_is_before_the_api_by_default() -> None:
+    for name in ("DomainName", "CertificateArn", "WebAclArn"):
+        assert TEMPLATE["Parameters"][name]["Default"] == ""
+    conditional = {name for name in BEFORE_THE_API if "Condition" in TEMPLATE["Resources"][name]}
+    assert conditional == BEFORE_THE_API
+
+
+def test_a_domain_leads_to_the_apis_only_stage(translated: dict[str, Resources]) -> None:
+    found = translated["all on"]
+    stage = found[found["ApiDomainMapping"]["Properties"]["Stage"]["Ref"]]
+    assert stage["Type"] == "AWS::ApiGatewayV2::Stage"
+    assert stage["Properties"]["StageName"] == "$default"
+
+
+def test_cloudfront_passes_on_every_request_and_every_header() -> None:
+    config = TEMPLATE["Resources"]["Distribution"]["Properties"]["DistributionConfig"]
+    behavior = config["DefaultCacheBehavior"]
+    assert {"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"} <= set(behavior["AllowedMethods"])
+    assert behavior["ViewerProtocolPolicy"] == "https-only"
+    assert "CacheBehaviors" not in config
+    # What AWS calls Managed-CachingDisabled and Managed-AllViewerExceptHostHeader.
+    assert behavior["CachePolicyId"] == "4135ea2d-6df8-44a3-9df3-4b5a84be39ad"
+    assert behavior["OriginRequestPolicyId"] == "b689b0a8-53d0-40ab-baf2-68738e2966ac"
+
+
 def test_versions_start_from_snapshots_only_where_that_is_asked_for() -> None:
     assert TEMPLATE["Parameters"]["SnapStart"]["Default"] == "None"
     assert {name for name in FUNCTIONS if "SnapStart" in FUNCTIONS[name]} == LIVE
