@@ -21,7 +21,9 @@ def test_the_sample_event_announces_only_what_is_new(world: World) -> None:
     assert event["detail"]["organizationId"] == "org_example"
     assert event["detail"]["mode"] == "sandbox"
     assert event["detail"]["data"]["amount"] == 5831
-    assert event["detail"]["data"]["customerId"] is None
+    assert event["detail"]["data"]["customerId"] == "cus_example"
+    assert event["detail"]["data"]["paymentTransactionId"] == "txn_example"
+    assert event["detail"]["data"]["subPaymentMethod"] == "visa"
 
 
 def test_the_streams_own_records_reach_the_bus_and_the_invoice_queue(world: World) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
@@ -13,14 +15,36 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 from stripe._encode import _api_encode
 
-from paylink.adapters.dynamodb.payments import DUE_SHARDS, DynamoPayments, due_at, due_shard
+from paylink.adapters.dynamodb.payments import (
+    DUE_SHARDS,
+    DynamoPayments,
+    due_at,
+    due_shard,
+    payment_told,
+)
 from paylink.adapters.dynamodb.stream import stream_record
-from paylink.adapters.dynamodb.table import Table, decode, encode, epoch, outbox, shape
+from paylink.adapters.dynamodb.table import (
+    Table,
+    decode,
+    encode,
+    epoch,
+    events_of,
+    outbox,
+    shape,
+)
 from paylink.adapters.stripe.checkout import session_parameters
+from paylink.domain import events
 from paylink.domain.customer import Customer
 from paylink.domain.events import DomainEvent
 from paylink.domain.invoice import Invoice
-from paylink.domain.payment import CheckoutSession, LineItem, Payment, Transaction
+from paylink.domain.payment import (
+    CheckoutSession,
+    LineItem,
+    Payment,
+    Transaction,
+    event_about,
+    told_of,
+)
 from paylink.ports import IdempotencyRecord, StoredResponse
 from tests.unit.fakes import START
 from tests.unit.world import MODE, ORGANIZATION, World, a_payment, a_request
@@ -56,6 +80,31 @@ def test_a_whole_life_survives_the_table(world: World) -> None:
     for customer in world.memory.customers.values():
         assert there_and_back(customer, Customer) == customer
     assert there_and_back(invoice, Invoice) == invoice
+
+
+EXTRAS: list[dict[str, Any]] = [{}, {"description": "another", "chargeId": None, "refund": 1}]
+
+
+@pytest.mark.parametrize("extra", EXTRAS)
+def test_an_outbox_tells_what_its_events_told(world: World, extra: dict[str, Any]) -> None:
+    """The events keep only what their item doesn't say."""
+    world.paid()
+    payment = world.only_payment()
+    for event_type in (v for n, v in vars(events).items() if n.isupper()):
+        told = event_about(payment, event_type, START, extra)
+        item = {
+            **shape(payment, TypeAdapter(Payment)),
+            "outbox": outbox([told], partial(told_of, payment)),
+        }
+        read = decode(encode(item))
+        assert events_of(read, payment_told(read)) == (told,)
+        assert ("data" in item["outbox"]) is False
+        assert ("more" in item["outbox"]) is bool(extra)
+
+
+def test_an_event_without_what_its_item_would_say_is_kept_whole() -> None:
+    (kept,) = json.loads(outbox([event("a")], lambda _type: {"url": "x"}))
+    assert kept["data"] == event("a").data
 
 
 @given(
@@ -137,7 +186,9 @@ def event(name: str) -> DomainEvent:
 
 
 def image(*names: str) -> dict[str, Any]:
-    return encode({"pk": "PAYMENT#1", "outbox": outbox([event(name) for name in names])})
+    owner = {"organization_id": "org_1", "mode": "sandbox"}
+    item = {"pk": "X#1", "sk": "X", **owner, "outbox": outbox([event(name) for name in names])}
+    return encode(item)
 
 
 @pytest.mark.parametrize(

@@ -110,13 +110,7 @@ def refuse(payment: Payment, code: str, message: str, now: datetime, cause: str)
         check_at=None,
         checks=0,
     )
-    extra = {
-        "paymentTransactionId": None,
-        "paymentMethod": None,
-        "subPaymentMethod": None,
-        "failureCode": code,
-        "failureMessage": message,
-    }
+    extra = {"paymentTransactionId": None, "paymentMethod": None, "subPaymentMethod": None}
     return Change(payment, after, (event_about(after, events.PAYMENT_FAILED, now, extra),))
 
 

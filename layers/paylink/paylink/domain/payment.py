@@ -480,32 +480,53 @@ def snapshot(payment: Payment) -> dict[str, Any]:
     }
 
 
+def told_of(payment: Payment, event_type: str) -> dict[str, Any]:
+    """What an event of this type tells that follows from the payment as the event left it."""
+    paid_with = payment.settlement.payment_method if payment.settlement else None
+    if event_type == events.PAYMENT_METHOD_ATTACHED:
+        return _attached(payment, paid_with)
+    told = snapshot(payment)
+    if event_type == events.PAYMENT_CREATED:
+        told["url"] = payment.url
+    elif event_type == events.PAYMENT_CANCELED:
+        told["reason"] = payment.cancellation_reason
+    elif event_type == events.PAYMENT_FAILED:
+        told |= {"failureCode": payment.failure_code, "failureMessage": payment.failure_message}
+    elif event_type == events.PAYMENT_SUCCEEDED and payment.settlement is not None:
+        told |= _attempted(payment.settlement.transaction_id, paid_with)
+    return told
+
+
 def event_about(
     payment: Payment, event_type: str, now: datetime, extra: Mapping[str, Any] | None = None
 ) -> DomainEvent:
-    data = {**snapshot(payment), **(extra or {})}
+    data = {**told_of(payment, event_type), **(extra or {})}
     return DomainEvent(event_type, now, payment.organization_id, payment.mode, data)
 
 
-def attached(payment: Payment, method: PaymentMethod, now: datetime) -> DomainEvent:
-    """That what a payment was made with was vaulted for its customer."""
+def _attached(payment: Payment, method: PaymentMethod | None) -> dict[str, Any]:
+    """What is told of a payment's method that was vaulted for its customer."""
+    if method is None:
+        return {}
     card = {
         "brand": method.brand or "",
         "last4": method.last4 or "",
         "expMonth": method.exp_month,
         "expYear": method.exp_year,
     }
-    return DomainEvent(
-        events.PAYMENT_METHOD_ATTACHED,
-        now,
-        payment.organization_id,
-        payment.mode,
-        {
-            "customerId": payment.customer_public_id,
-            "type": method.type,
-            "card": card if method.type == "card" else None,
-        },
-    )
+    return {
+        "customerId": payment.customer_public_id,
+        "type": method.type,
+        "card": card if method.type == "card" else None,
+    }
+
+
+def _attempted(transaction_id: str, method: PaymentMethod | None) -> dict[str, Any]:
+    return {
+        "paymentTransactionId": transaction_id,
+        "paymentMethod": method.type if method else None,
+        "subPaymentMethod": method.brand if method else None,
+    }
 
 
 def observe(payment: Payment, state: CheckoutState, now: datetime, cause: str) -> Change | None:
@@ -549,7 +570,7 @@ def announce(payment: Payment, now: datetime, cause: str) -> Change:
     if payment.history:
         return Change(payment, payment)
     after = replace(payment, history=(HistoryEntry(now, payment.status, cause),))
-    event = event_about(after, events.PAYMENT_CREATED, now, {"url": payment.url})
+    event = event_about(after, events.PAYMENT_CREATED, now)
     return Change(payment, after, (event,))
 
 
@@ -565,7 +586,7 @@ def cancel(payment: Payment, reason: CancellationReason, now: datetime, cause: s
     )
     could_be_paid = any(s.id is not None and not s.ended for s in payment.sessions)
     after = after.watched(now) if could_be_paid else replace(after, check_at=None, checks=0)
-    event = event_about(after, events.PAYMENT_CANCELED, now, {"reason": reason})
+    event = event_about(after, events.PAYMENT_CANCELED, now)
     return Change(payment, after, (event,))
 
 
@@ -653,14 +674,7 @@ def _move(
     transaction = None
     if target in {"succeeded", "failed"}:
         transaction = _transaction(after, state, now, target)
-        method = transaction.payment_method
-        extra = {
-            "paymentTransactionId": transaction.id,
-            "paymentMethod": method.type if method else None,
-            "subPaymentMethod": method.brand if method else None,
-        }
-    if target == "failed":
-        extra |= {"failureCode": after.failure_code, "failureMessage": after.failure_message}
+        extra = _attempted(transaction.id, transaction.payment_method)
     if target == "succeeded" and transaction is not None:
         after = replace(
             after,

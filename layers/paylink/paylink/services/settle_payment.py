@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 from paylink.domain.customer import Customer
 from paylink.domain.errors import StateConflictError, UnknownPaymentError
-from paylink.domain.payment import Change, CheckoutState, Payment, attached, observe
+from paylink.domain.events import PAYMENT_METHOD_ATTACHED
+from paylink.domain.payment import Change, CheckoutState, Payment, event_about, observe
 from paylink.ports import Clock, Commit, PaymentProvider, PaymentRepository, VersionConflictError
 
 _ATTEMPTS = 8
@@ -100,7 +101,7 @@ def _commit_of(change: Change, state: CheckoutState) -> Commit:
             default_payment_method=vaulted.key if vaulted else None,
         )
     )
-    told = (attached(payment, vaulted, payment.updated_at),) if vaulted else ()
+    told = (event_about(payment, PAYMENT_METHOD_ATTACHED, payment.updated_at),) if vaulted else ()
     return Commit(
         payment,
         (*change.events, *told),

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -28,6 +29,7 @@ from paylink.adapters.dynamodb.table import (
     ConditionFailedError,
     Item,
     Table,
+    Told,
     decode,
     encode,
     epoch,
@@ -37,7 +39,7 @@ from paylink.adapters.dynamodb.table import (
 from paylink.domain.errors import ChargeInProgressError
 from paylink.domain.events import DomainEvent
 from paylink.domain.organization import Mode
-from paylink.domain.payment import Payment, Transaction
+from paylink.domain.payment import Payment, Transaction, told_of
 from paylink.ports import (
     ChargeLease,
     Commit,
@@ -46,6 +48,7 @@ from paylink.ports import (
     VersionConflictError,
 )
 
+PAYMENT = "PAYMENT"
 DUE_SHARDS = 8
 _DUE_PAGE = 100
 _INTENT_MEMORY = timedelta(days=540)  # a dispute can come a year and a half after the payment
@@ -55,7 +58,12 @@ _transactions = TypeAdapter(Transaction)
 
 
 def payment_key(payment_id: str) -> tuple[str, str]:
-    return f"PAYMENT#{payment_id}", "PAYMENT"
+    return f"PAYMENT#{payment_id}", PAYMENT
+
+
+def payment_told(item: Item) -> Told:
+    """What a payment's item says of its own events."""
+    return partial(told_of, _payments.validate_python(item))
 
 
 def due_shard(payment_id: str) -> str:
@@ -245,7 +253,7 @@ def _payment_item(payment: Payment, events: Sequence[DomainEvent]) -> Item:
         payment.customer_id,
     )
     if events:
-        item["outbox"] = outbox(events)
+        item["outbox"] = outbox(events, partial(told_of, payment))
     if payment.due_at is not None:
         item |= {"due_shard": due_shard(payment.id), "due_at": due_at(payment.due_at)}
     return item

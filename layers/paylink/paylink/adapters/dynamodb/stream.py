@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
-from paylink.adapters.dynamodb.table import events_of
-from paylink.domain.events import DomainEvent
+from paylink.adapters.dynamodb.payments import PAYMENT, payment_told
+from paylink.adapters.dynamodb.table import decode, events_of, nothing
 from paylink.services.dispatch_events import StreamRecord
 
 
@@ -17,10 +18,16 @@ def stream_record(record: Mapping[str, Any]) -> StreamRecord:
     announced before.
     """
     change = record["dynamodb"]
-    known = {event.id for event in _announced(change.get("OldImage"))}
-    fresh = tuple(e for e in _announced(change.get("NewImage")) if e.id not in known)
-    return StreamRecord(change["SequenceNumber"], fresh)
+    image = change.get("NewImage", {})
+    fresh = _ids(image) - _ids(change.get("OldImage", {}))
+    if not fresh:
+        return StreamRecord(change["SequenceNumber"], ())
+    item = decode(image)
+    announced = events_of(item, payment_told(item) if item["sk"] == PAYMENT else nothing)
+    return StreamRecord(change["SequenceNumber"], tuple(e for e in announced if e.id in fresh))
 
 
-def _announced(image: Mapping[str, Any] | None) -> tuple[DomainEvent, ...]:
-    return events_of(image["outbox"]["S"]) if image and "outbox" in image else ()
+def _ids(image: Mapping[str, Any]) -> set[str]:
+    return (
+        {event["id"] for event in json.loads(image["outbox"]["S"])} if "outbox" in image else set()
+    )
