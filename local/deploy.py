@@ -110,7 +110,7 @@ def deploy(ports: Ports, *, stripe_api_base: str) -> dict[str, str]:
         "StripeApiBase": stripe_api_base,
         "InvoiceRetrySeconds": "5",
         "SurplusRetrySeconds": "5",
-        "ReceiptRetrySeconds": "5",
+        "MailRetrySeconds": "5",
         "ReceiptSender": RECEIPT_SENDER,
         "WebhookRetrySeconds": "40",
         "WebhookWaits": "1,1,2,2,3,3,3",

@@ -32,8 +32,8 @@ DEAD_LETTERS = (
     "DispatchDeadLetters",
     "InvoiceDeadLetters",
     "InvoiceRuleDeadLetters",
-    "ReceiptDeadLetters",
-    "ReceiptRuleDeadLetters",
+    "MailDeadLetters",
+    "MailRuleDeadLetters",
     "SurplusDeadLetters",
     "SurplusRuleDeadLetters",
     "WebhookDeadLetters",
@@ -54,7 +54,7 @@ PHYSICAL_IDS = {
         resource: f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{name}"
         for resource, name in {
             "InvoiceQueue": "invoices",
-            "ReceiptQueue": "receipts",
+            "MailQueue": "mails",
             "SurplusQueue": "surplus",
             "WebhookQueue": "webhooks",
             "PromptQueue": "prompt",
@@ -145,7 +145,7 @@ class Aws:
         if self._queues is None:
             patterns = {
                 "invoices": self.template.properties("InvoiceRule")["EventPattern"],
-                "receipts": self.template.properties("ReceiptRule")["EventPattern"],
+                "mails": self.template.properties("MailRule")["EventPattern"],
                 "surplus": self.template.properties("SurplusRule")["EventPattern"],
                 "webhooks": self.template.properties("WebhookRule")["EventPattern"],
                 "everything": {"source": [{"prefix": ""}]},

@@ -114,7 +114,7 @@ def test_a_receipt_names_its_buyer_to_nobody_else(
     if code is not None:
         world.aws.fail_once("SendEmail", code)
     with contextlib.suppress(BatchProcessingError):
-        world.invoke("send_receipts", world.receipt_event())
+        world.invoke("send_mails", world.mail_event())
     assert len(world.aws.mails()) == (0 if code else 1)
     text = logs.text()
     assert_clean(world, text)

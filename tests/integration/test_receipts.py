@@ -16,16 +16,16 @@ from tests.integration.world import BASE_URL, Answer, Seller, World, http_event,
 SEND = "POST /invoices/{invoiceId}/send"
 
 
-def receipt_event(world: World) -> dict[str, Any]:
+def mail_event(world: World) -> dict[str, Any]:
     """A payment was paid and its invoice issued; what the receipts' queue holds then."""
     world.paid()
     world.issue_invoices()
-    return world.receipt_event()
+    return world.mail_event()
 
 
 def failures_of(world: World, event: dict[str, Any]) -> list[str]:
     try:
-        answer = world.invoke("send_receipts", event)
+        answer = world.invoke("send_mails", event)
     except BatchProcessingError:
         return [record["messageId"] for record in event["Records"]]
     return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
@@ -48,7 +48,7 @@ def send(
 
 
 def test_the_buyer_gets_a_receipt_with_the_invoice(world: World) -> None:
-    event = receipt_event(world)
+    event = mail_event(world)
     for _ in range(2):
         assert failures_of(world, event) == []
     (mail,) = world.aws.mails()
@@ -73,7 +73,7 @@ def test_invoice_and_receipt_are_in_the_language_of_the_browser_that_went_on(wor
     assert world.stripe.pay(opened.headers["location"]).status_code == 200
     world.deliver_everything()
     world.issue_invoices()
-    assert failures_of(world, world.receipt_event()) == []
+    assert failures_of(world, world.mail_event()) == []
     assert world.aws.item("INVOICE#")["language"] == "fr-DE"
     (mail,) = world.aws.mails()
     html = mail.get_body(("html",))
@@ -84,7 +84,7 @@ def test_invoice_and_receipt_are_in_the_language_of_the_browser_that_went_on(wor
 
 @pytest.mark.parametrize("code", ["TooManyRequestsException", "MessageRejected", "LimitExceeded"])
 def test_a_failing_mail_service_touches_nothing_and_is_tried_again(world: World, code: str) -> None:
-    event = receipt_event(world)
+    event = mail_event(world)
     payments, invoices = world.aws.items("PAYMENT#"), world.aws.items("INVOICE#")
     world.aws.fail_once("SendEmail", code)
     assert failures_of(world, event) == [event["Records"][0]["messageId"]]
@@ -94,7 +94,7 @@ def test_a_failing_mail_service_touches_nothing_and_is_tried_again(world: World,
 
 
 def test_a_refused_address_is_not_tried_again(world: World) -> None:
-    event = receipt_event(world)
+    event = mail_event(world)
     world.aws.fail_once("SendEmail", "BadRequestException")
     for _ in range(2):
         assert failures_of(world, event) == []
@@ -103,8 +103,8 @@ def test_a_refused_address_is_not_tried_again(world: World) -> None:
 
 
 def test_d6_one_broken_message_of_ten_is_reported_alone(world: World) -> None:
-    good = [receipt_event(world)["Records"][0] for _ in range(3)]
-    (sample,) = sample_event("send_receipts")["Records"]
+    good = [mail_event(world)["Records"][0] for _ in range(3)]
+    (sample,) = sample_event("send_mails")["Records"]
     broken = [
         {**sample, "messageId": "unknown"},
         {**sample, "messageId": "no json", "body": "{"},
@@ -119,19 +119,19 @@ def test_a_seller_opts_out_by_the_operators_command(world: World) -> None:
     seller = world.seller.organization_id
     shown = world.operator("organizations", "update", seller, "--no-receipts")
     assert shown["receipts"] is False
-    assert failures_of(world, receipt_event(world)) == []
+    assert failures_of(world, mail_event(world)) == []
     assert world.aws.mails() == []
     world.operator("organizations", "update", seller, "--name", "Example Studio GmbH")
     assert world.operator("organizations", "show", seller)["receipts"] is False
     world.operator("organizations", "update", seller, "--receipts")
     # A container keeps the settings for a minute.
     world.new_container()
-    assert failures_of(world, receipt_event(world)) == []
+    assert failures_of(world, mail_event(world)) == []
     assert len(world.aws.mails()) == 1
 
 
 def test_the_seller_sends_an_invoice_again(world: World) -> None:
-    receipt_event(world)
+    mail_event(world)
     invoice = world.aws.item("INVOICE#")
     for _ in range(2):
         answer = send(world, invoice["id"])
@@ -148,7 +148,7 @@ def test_the_seller_sends_an_invoice_again(world: World) -> None:
 
 
 def test_under_a_key_it_is_sent_once(world: World) -> None:
-    receipt_event(world)
+    mail_event(world)
     invoice_id = world.aws.item("INVOICE#")["id"]
     first, again = (send(world, invoice_id, key="K") for _ in range(2))
     assert again.json == first.json
@@ -157,7 +157,7 @@ def test_under_a_key_it_is_sent_once(world: World) -> None:
 
 
 def test_a_mail_service_that_is_down_is_a_503_and_the_key_is_free(world: World) -> None:
-    receipt_event(world)
+    mail_event(world)
     invoice_id = world.aws.item("INVOICE#")["id"]
     world.aws.fail_once("SendEmail", "TooManyRequestsException")
     assert send(world, invoice_id, key="K").status == 503
@@ -166,7 +166,7 @@ def test_a_mail_service_that_is_down_is_a_503_and_the_key_is_free(world: World) 
 
 
 def test_sending_says_what_is_in_its_way(world: World) -> None:
-    receipt_event(world)
+    mail_event(world)
     invoice_id = world.aws.item("INVOICE#")["id"]
     world.aws.fail_once("SendEmail", "BadRequestException")
     refused = (409, "conflict_error", "email_not_sendable")
@@ -180,7 +180,7 @@ def test_sending_says_what_is_in_its_way(world: World) -> None:
 
 
 def test_nobody_sends_what_is_not_theirs(world: World) -> None:
-    receipt_event(world)
+    mail_event(world)
     other = world.new_seller("Other Ltd", "other")
     for invoice_id, seller in ((world.aws.item("INVOICE#")["id"], other), ("inv_unknown", None)):
         answer = send(world, invoice_id, seller=seller)

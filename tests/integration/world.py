@@ -528,9 +528,9 @@ class World:
         """What the queue's source gives to issue_invoice: its waiting messages."""
         return self._queued("issue_invoice", "invoices")
 
-    def receipt_event(self) -> dict[str, Any]:
-        """The same for send_receipts."""
-        return self._queued("send_receipts", "receipts")
+    def mail_event(self) -> dict[str, Any]:
+        """The same for send_mails."""
+        return self._queued("send_mails", "mails")
 
     def surplus_event(self) -> dict[str, Any]:
         """The same for return_surplus."""

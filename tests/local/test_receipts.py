@@ -115,7 +115,7 @@ def test_a_mail_that_fails_touches_nothing_and_ends_in_the_dead_letters(stack: S
     (dead,) = (
         output["OutputValue"]
         for output in outputs["Stacks"][0]["Outputs"]
-        if output["OutputKey"] == "ReceiptDeadLettersUrl"
+        if output["OutputKey"] == "MailDeadLettersUrl"
     )
 
     def given_up() -> bool:

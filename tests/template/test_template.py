@@ -122,7 +122,7 @@ def test_asynchronous_functions_are_those_known() -> None:
     assert set(asynchronous_functions()) == {
         "DispatchEvents",
         "IssueInvoice",
-        "SendReceipts",
+        "SendMails",
         "ReturnSurplus",
         "ExpireLinks",
         "HearUndelivered",
@@ -208,7 +208,7 @@ def test_stream_filters_look_at_values_and_not_at_maps_or_lists() -> None:
 def test_every_queue_is_used() -> None:
     assert set(QUEUES) == dead_letter_queues() | {
         "InvoiceQueue",
-        "ReceiptQueue",
+        "MailQueue",
         "SurplusQueue",
         "WebhookQueue",
         "PromptQueue",
@@ -254,7 +254,7 @@ def test_only_functions_that_need_secrets_may_read_them() -> None:
         "Invoices",
         "CreditNotes",
         "SendInvoice",
-        "SendReceipts",
+        "SendMails",
         "ApiKeys",
         "WebhookEndpoints",
         "WebhookDeliveries",
@@ -307,7 +307,7 @@ def test_invoices_are_private_and_only_read_over_tls() -> None:
     ("parameter", "function"),
     [
         ("InvoiceRetrySeconds", "IssueInvoice"),
-        ("ReceiptRetrySeconds", "SendReceipts"),
+        ("MailRetrySeconds", "SendMails"),
         ("SurplusRetrySeconds", "ReturnSurplus"),
         ("WebhookRetrySeconds", "FanOutEvent"),
         ("WebhookRetrySeconds", "DeliverWebhooks"),
@@ -328,7 +328,7 @@ def test_the_operators_command_marks_things_as_the_functions_do() -> None:
 
 def test_mail_goes_out_as_the_given_sender_only() -> None:
     senders = {n: s for n, s in statements() if "ses:SendEmail" in as_list(s["Action"])}
-    assert set(senders) == {"SendInvoice", "SendReceipts"}
+    assert set(senders) == {"SendInvoice", "SendMails"}
     for statement in senders.values():
         address, domain = (resource["Fn::Sub"] for resource in statement["Resource"])
         assert address.endswith(":identity/${ReceiptSender}")
@@ -337,8 +337,8 @@ def test_mail_goes_out_as_the_given_sender_only() -> None:
 
 def test_a_receipts_claim_is_over_before_it_is_tried_again() -> None:
     claim = CLAIM.total_seconds()
-    assert FUNCTIONS["SendReceipts"]["Timeout"] < claim
-    assert claim < TEMPLATE["Parameters"]["ReceiptRetrySeconds"]["Default"]
+    assert FUNCTIONS["SendMails"]["Timeout"] < claim
+    assert claim < TEMPLATE["Parameters"]["MailRetrySeconds"]["Default"]
 
 
 def test_nothing_of_the_local_stack_alone_is_on_by_default() -> None:

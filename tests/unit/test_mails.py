@@ -13,10 +13,10 @@ import pytest
 from paylink.adapters.ses import message_of
 from paylink.domain.customer import Buyer
 from paylink.domain.invoice import Invoice
-from paylink.domain.mail import Attachment, InvoiceMailing, Mail
+from paylink.domain.mail import Attachment, EndpointNotice, InvoiceMailing, Mail
 from paylink.domain.organization import Address, Organization
 from paylink.domain.payment import LineItem, TaxLine
-from paylink.presentation.mails import invoice_mail
+from paylink.presentation.mails import endpoint_mail, invoice_mail
 from paylink.presentation.texts import TEXTS
 
 NOW = datetime(2026, 11, 25, 23, 30, tzinfo=UTC)
@@ -188,3 +188,57 @@ def test_the_message_has_text_first_then_html_and_the_pdf() -> None:
     assert message["Auto-Submitted"] == "auto-generated"
     assert message["From"].addresses[0].display_name == SELLER.name
     assert all(len(line) < 998 for line in message.as_bytes().splitlines())
+
+
+# -- to owners
+
+NOTICE = EndpointNotice(
+    SELLER, "live", "ops@example.com", "wh_1", "https://hooks.example.com/a?b=<c>", "failing"
+)
+COUNTRIES = {
+    "en": "GB",
+    "de": "DE",
+    "fr": "FR",
+    "es": "ES",
+    "pt": "PT",
+    "it": "IT",
+    "nl": "NL",
+    "ja": "JP",
+    "zh": "CN",
+    "zh-Hant": "TW",
+}
+
+
+@pytest.mark.parametrize("language", TEXTS)
+def test_an_owner_is_told_in_the_language_of_their_country(language: str) -> None:
+    owner = replace(SELLER, address=Address(country=COUNTRIES[language]))
+    words = TEXTS[language]  # type: ignore[index]
+    for reason, intro in (
+        ("failing", words.mail_endpoint_failing),
+        ("gone", words.mail_endpoint_gone),
+    ):
+        mail = endpoint_mail(replace(NOTICE, owner=owner, reason=reason))  # type: ignore[arg-type]
+        assert mail.subject == words.mail_endpoint_subject
+        said = intro.format(url=NOTICE.url)
+        assert said in mail.text
+        assert said in Seen(mail.html).text
+        for call in ("PATCH /webhooks/wh_1", "POST /webhooks/wh_1/resend"):
+            assert call in mail.text
+            assert call in Seen(mail.html).text
+
+
+def test_a_notice_from_the_sandbox_says_so() -> None:
+    assert TEXTS["de"].sandbox not in endpoint_mail(NOTICE).text
+    mail = endpoint_mail(replace(NOTICE, mode="sandbox"))
+    assert TEXTS["de"].sandbox in mail.text
+    assert TEXTS["de"].sandbox in Seen(mail.html).text
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
+def test_hostile_addresses_and_names_in_a_notice_are_text(hostile: str) -> None:
+    mail = endpoint_mail(replace(NOTICE, owner=replace(SELLER, name=hostile), url=hostile))
+    assert Seen(mail.html).tags <= Seen(endpoint_mail(NOTICE).html).tags
+    assert Seen(mail.html).links == []
+    message = received(mail)
+    assert message["To"] == "ops@example.com"
+    assert [name for name in message if name.lower() in {"bcc", "cc", "reply-to"}] == []

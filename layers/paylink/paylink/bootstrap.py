@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from paylink.services.customers import CustomerPorts
     from paylink.services.deliver_webhook import DeliveryPorts
     from paylink.services.documents import Shelf
+    from paylink.services.notify_owner import NoticePorts
     from paylink.services.send_invoice import MailPorts
     from paylink.services.webhook_endpoints import EndpointPorts
 
@@ -211,6 +212,20 @@ def mail_ports() -> MailPorts:
         credentials=credentials(),
         mailer=mailer(),
         compose=invoice_mail,
+        clock=clock,
+    )
+
+
+@cache
+def notice_ports() -> NoticePorts:
+    from paylink.presentation.mails import endpoint_mail
+    from paylink.services.notify_owner import NoticePorts
+
+    return NoticePorts(
+        organizations=organizations(),
+        webhooks=webhooks(),
+        mailer=mailer(),
+        compose=endpoint_mail,
         clock=clock,
     )
 

@@ -499,6 +499,12 @@ class WebhookRepository(Protocol):
         EndpointChangedError if only the endpoint is no longer as it was read.
         """
 
+    def claim_notice(self, event_id: str, now: datetime) -> bool:
+        """Whether nobody has told the owner of this event; from now on somebody has."""
+
+    def release_notice(self, event_id: str) -> None:
+        """Nothing was told after all, and the next run may try."""
+
     def deliveries_page(
         self, endpoint: WebhookEndpoint, before: str | None, limit: int
     ) -> Sequence[tuple[str, Delivery]]:

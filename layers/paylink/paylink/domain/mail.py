@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from paylink.domain.invoice import Invoice
+from paylink.domain.organization import Mode, Organization
+from paylink.domain.webhook import DisabledReason
 
 # Narrower than the standard: what a header could be broken with is never part of it.
 _ADDRESS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@[A-Za-z0-9.-]{1,253}", re.ASCII)
@@ -46,6 +48,18 @@ class InvoiceMailing:
     """None where the PDF couldn't be had; the url leads to it later."""
     asked_for: bool
     """Sent because the seller asked, and not because it was just paid."""
+
+
+@dataclass(frozen=True)
+class EndpointNotice:
+    """What an owner is told of a webhook endpoint that we switched off."""
+
+    owner: Organization
+    mode: Mode
+    to: str
+    endpoint_id: str
+    url: str
+    reason: DisabledReason
 
 
 def is_address(text: str) -> bool:

@@ -32,11 +32,11 @@ QUEUES = {
     "invoice-rule": DeadLetterQueue(
         "InvoiceRuleDeadLettersUrl", "InvoiceQueueUrl", "payments the bus could not hand on"
     ),
-    "receipt": DeadLetterQueue(
-        "ReceiptDeadLettersUrl", "ReceiptQueueUrl", "invoices that could not be sent"
+    "mail": DeadLetterQueue(
+        "MailDeadLettersUrl", "MailQueueUrl", "receipts and notices that could not be sent"
     ),
-    "receipt-rule": DeadLetterQueue(
-        "ReceiptRuleDeadLettersUrl", "ReceiptQueueUrl", "invoices the bus could not hand on"
+    "mail-rule": DeadLetterQueue(
+        "MailRuleDeadLettersUrl", "MailQueueUrl", "such mails the bus could not hand on"
     ),
     "surplus": DeadLetterQueue(
         "SurplusDeadLettersUrl", "SurplusQueueUrl", "money that came twice and is not returned yet"

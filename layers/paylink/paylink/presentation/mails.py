@@ -1,4 +1,4 @@
-"""E-mails to buyers: what the invoice says, once in HTML and once, complete as well, in plain text.
+"""E-mails to buyers and owners: each once in HTML and once, complete as well, in plain text.
 
 Mail programs know no style sheets of ours and few of their own, so that the HTML is tables with
 their styles beside them. Whatever strangers wrote is escaped there, and made one line in headers.
@@ -15,10 +15,12 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from paylink.domain.color import hex_color, lightened, mix, parse_color
-from paylink.domain.mail import InvoiceMailing, Mail, one_line
+from paylink.domain.language import document_language
+from paylink.domain.mail import EndpointNotice, InvoiceMailing, Mail, one_line
+from paylink.domain.organization import Organization
 from paylink.presentation.document_view import DocumentView, view_document
 from paylink.presentation.documents import invoice_document
-from paylink.presentation.formatting import format_day, format_money
+from paylink.presentation.formatting import format_day, format_money, locale_named
 from paylink.presentation.languages import language_tag
 from paylink.presentation.texts import Texts, texts_in
 
@@ -51,21 +53,24 @@ def invoice_mail(mailing: InvoiceMailing) -> Mail:
         "name": one_line(invoice.buyer.name or ""),
         "contact": seller.email or "",
     }
-    say = _Speaker(t, parts, asked_for=mailing.asked_for)
-    accent = parse_color(seller.accent or _ACCENT)
+    say = _Speaker(
+        parts,
+        subject=t.mail_invoice_subject if mailing.asked_for else t.mail_receipt_subject,
+        greeting=t.mail_greeting if parts["name"] else t.mail_greeting_unnamed,
+        intro=t.mail_invoice_intro if mailing.asked_for else t.mail_receipt_intro,
+    )
     html = _environment.get_template("invoice.html").render(
         lang=language_tag(view.locale),
         direction=view.locale.text_direction,
+        sandbox=view.sandbox,
         view=view,
         t=t,
         say=say,
         amount=parts["amount"],
         seller=seller,
         url=mailing.url,
-        accent=hex_color(accent),
-        dark=hex_color(lightened(accent, _DARK_CARD)),
-        on_dark=hex_color(mix(accent, (0, 0, 0), 0.85)),
         attached=mailing.attachment is not None,
+        **_colors(seller),
     )
     return Mail(
         to=mailing.to,
@@ -78,14 +83,64 @@ def invoice_mail(mailing: InvoiceMailing) -> Mail:
     )
 
 
+def endpoint_mail(notice: EndpointNotice) -> Mail:
+    """That a webhook endpoint was switched off, and what to do, in the owner's own language."""
+    owner = notice.owner
+    locale = locale_named(document_language(None, owner.address.country))
+    t = texts_in(locale)
+    parts = {
+        "name": one_line(owner.name),
+        "seller": one_line(owner.name),
+        "url": one_line(notice.url, 2_048),
+        "switch_on": f"PATCH /webhooks/{notice.endpoint_id}",
+        "resend": f"POST /webhooks/{notice.endpoint_id}/resend",
+    }
+    gone = notice.reason == "gone"
+    say = _Speaker(
+        parts,
+        subject=t.mail_endpoint_subject,
+        greeting=t.mail_greeting,
+        intro=t.mail_endpoint_gone if gone else t.mail_endpoint_failing,
+    )
+    sandbox = t.sandbox if notice.mode == "sandbox" else None
+    html = _environment.get_template("endpoint.html").render(
+        lang=language_tag(locale),
+        direction=locale.text_direction,
+        sandbox=sandbox,
+        t=t,
+        say=say,
+        seller=owner,
+        **_colors(owner),
+    )
+    said = (say.greeting, say.intro, t.mail_endpoint_todo, t.mail_endpoint_why)
+    text = "\n\n".join(filter(None, (sandbox, *(say.plain(part) for part in said))))
+    return Mail(
+        to=notice.to,
+        from_name=owner.name,
+        reply_to=None,
+        subject=one_line(say.plain(say.subject), 200),
+        text=f"{text}\n",
+        html=html,
+    )
+
+
+def _colors(seller: Organization) -> dict[str, str]:
+    accent = parse_color(seller.accent or _ACCENT)
+    return {
+        "accent": hex_color(accent),
+        "dark": hex_color(lightened(accent, _DARK_CARD)),
+        "on_dark": hex_color(mix(accent, (0, 0, 0), 0.85)),
+    }
+
+
 class _Speaker:
     """Fills in the texts of one mail; the same words for HTML and for plain text."""
 
-    def __init__(self, t: Texts, parts: dict[str, str], *, asked_for: bool) -> None:
+    def __init__(self, parts: dict[str, str], *, subject: str, greeting: str, intro: str) -> None:
         self._parts = parts
-        self.subject = t.mail_invoice_subject if asked_for else t.mail_receipt_subject
-        self.intro = t.mail_invoice_intro if asked_for else t.mail_receipt_intro
-        self.greeting = t.mail_greeting if parts["name"] else t.mail_greeting_unnamed
+        self.subject = subject
+        self.greeting = greeting
+        self.intro = intro
 
     def __call__(self, text: str) -> Markup:
         """For HTML: a name's direction doesn't turn what is around it."""

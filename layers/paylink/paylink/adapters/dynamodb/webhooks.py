@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -22,7 +23,7 @@ from paylink.adapters.dynamodb.table import (
 )
 from paylink.domain.events import DomainEvent
 from paylink.domain.organization import Mode
-from paylink.domain.webhook import Conclusion, Delivery, WebhookEndpoint
+from paylink.domain.webhook import KEPT_FOR, Conclusion, Delivery, WebhookEndpoint
 from paylink.ports import EndpointChangedError, VersionConflictError
 
 _endpoints = TypeAdapter(WebhookEndpoint)
@@ -102,6 +103,24 @@ class DynamoWebhooks:
             raise VersionConflictError from error
         return after
 
+    def claim_notice(self, event_id: str, now: datetime) -> bool:
+        operation = self._table.update(
+            *_notice_key(event_id),
+            "SET told_at = :now, #ttl = :ttl",
+            {":now": now.astimezone(UTC).isoformat(), ":ttl": epoch(now + KEPT_FOR)},
+            "attribute_not_exists(told_at)",
+            {"#ttl": "ttl"},
+        )
+        try:
+            self._table.write([operation])
+        except ConditionFailedError:
+            return False
+        return True
+
+    def release_notice(self, event_id: str) -> None:
+        operation = self._table.update(*_notice_key(event_id), "REMOVE told_at", {})
+        self._table.write([operation])
+
     def deliveries_page(
         self, endpoint: WebhookEndpoint, before: str | None, limit: int
     ) -> Sequence[tuple[str, Delivery]]:
@@ -136,6 +155,10 @@ def _partition(organization_id: str, mode: Mode) -> str:
 
 def _endpoint_key(endpoint: WebhookEndpoint) -> tuple[str, str]:
     return _partition(endpoint.organization_id, endpoint.mode), f"{_ENDPOINT}{endpoint.id}"
+
+
+def _notice_key(event_id: str) -> tuple[str, str]:
+    return f"NOTICE#{event_id}", "NOTICE"
 
 
 def _endpoint_item(endpoint: WebhookEndpoint, events: Sequence[DomainEvent]) -> Item:

@@ -1,4 +1,4 @@
-"""The words that buyers read on pages, documents and in e-mails, in every language there is.
+"""The words that buyers, and owners, read on pages, documents and in e-mails, in every language.
 
 One table for all three, so that a seller speaks in one voice. A further language is a further
 module and a row here (and in `paylink.domain.language`); no template or layout changes.

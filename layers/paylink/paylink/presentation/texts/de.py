@@ -148,4 +148,14 @@ DE = Texts(
     mail_summary="Übersicht",
     mail_why="Sie erhalten diese E-Mail, weil diese Adresse bei einer Zahlung an {seller} "
     "angegeben wurde.",
+    mail_endpoint_subject="Ein Webhook-Endpunkt wurde abgeschaltet",
+    mail_endpoint_failing="An {url} wird nichts mehr gesendet: Drei Ereignisse hintereinander "
+    "sind dort in allen Versuchen gescheitert.",
+    mail_endpoint_gone="An {url} wird nichts mehr gesendet: Die Antwort war, dass es die "
+    "Adresse nicht mehr gibt (410).",
+    mail_endpoint_todo="Was inzwischen geschieht, wird 30 Tage lang aufbewahrt. Sobald Ihr "
+    "Server wieder antwortet, schalten Sie den Endpunkt mit {switch_on} ein und lassen Sie "
+    "dann mit {resend} senden, was ihm entgangen ist.",
+    mail_endpoint_why="Sie erhalten diese E-Mail, weil {seller} diese Adresse für Rückfragen "
+    "angegeben hat.",
 )

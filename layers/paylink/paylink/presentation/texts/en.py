@@ -141,4 +141,13 @@ EN = Texts(
     mail_link_until="The link works until {date}.",
     mail_summary="Summary",
     mail_why="You receive this e-mail because this address was given for a payment to {seller}.",
+    mail_endpoint_subject="A webhook endpoint was switched off",
+    mail_endpoint_failing="Nothing is sent to {url} any more: three events in a row failed "
+    "there in all attempts.",
+    mail_endpoint_gone="Nothing is sent to {url} any more: it answered that it is gone (410).",
+    mail_endpoint_todo="What happens meanwhile is kept for 30 days. Once your server answers "
+    "again, switch the endpoint on with {switch_on}, then have what it missed sent with "
+    "{resend}.",
+    mail_endpoint_why="You receive this e-mail because this is the address that {seller} gave "
+    "for questions.",
 )

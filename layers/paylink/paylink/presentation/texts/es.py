@@ -142,4 +142,12 @@ ES = Texts(
     mail_link_until="El enlace funciona hasta el {date}.",
     mail_summary="Resumen",
     mail_why="Recibe este correo porque se indicó esta dirección en un pago a {seller}.",
+    mail_endpoint_subject="Se ha desactivado un punto de conexión de webhook",
+    mail_endpoint_failing="Ya no se envía nada a {url}: tres eventos seguidos fallaron allí en "
+    "todos los intentos.",
+    mail_endpoint_gone="Ya no se envía nada a {url}: respondió que ya no existe (410).",
+    mail_endpoint_todo="Lo que ocurra mientras tanto se guarda 30 días. Cuando su servidor "
+    "vuelva a responder, active el punto de conexión con {switch_on} y, después, haga que se "
+    "envíe lo que se perdió con {resend}.",
+    mail_endpoint_why="Recibe este correo porque {seller} indicó esta dirección para consultas.",
 )

@@ -145,4 +145,14 @@ FR = Texts(
     mail_summary="Récapitulatif",
     mail_why="Vous recevez cet e-mail car cette adresse a été indiquée lors d’un paiement à "
     "{seller}.",
+    mail_endpoint_subject="Un point de terminaison de webhook a été désactivé",
+    mail_endpoint_failing="Plus rien n’est envoyé à {url} : trois événements de suite y ont "
+    "échoué à toutes les tentatives.",
+    mail_endpoint_gone="Plus rien n’est envoyé à {url} : cette adresse a répondu qu’elle "
+    "n’existe plus (410).",
+    mail_endpoint_todo="Ce qui se produit entre-temps est conservé 30 jours. Dès que votre "
+    "serveur répond à nouveau, réactivez le point de terminaison avec {switch_on}, puis faites "
+    "envoyer ce qu’il a manqué avec {resend}.",
+    mail_endpoint_why="Vous recevez cet e-mail car {seller} a indiqué cette adresse pour les "
+    "questions.",
 )

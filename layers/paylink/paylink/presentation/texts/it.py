@@ -145,4 +145,13 @@ IT = Texts(
     mail_summary="Riepilogo",
     mail_why="Riceve questa e-mail perché questo indirizzo è stato indicato per un pagamento a "
     "{seller}.",
+    mail_endpoint_subject="Un endpoint webhook è stato disattivato",
+    mail_endpoint_failing="A {url} non viene più inviato nulla: tre eventi di seguito sono "
+    "falliti in tutti i tentativi.",
+    mail_endpoint_gone="A {url} non viene più inviato nulla: ha risposto che non esiste più (410).",
+    mail_endpoint_todo="Ciò che accade nel frattempo è conservato per 30 giorni. Quando il Suo "
+    "server risponde di nuovo, riattivi l’endpoint con {switch_on} e poi faccia inviare ciò "
+    "che ha perso con {resend}.",
+    mail_endpoint_why="Riceve questa e-mail perché {seller} ha indicato questo indirizzo per "
+    "eventuali domande.",
 )

@@ -141,4 +141,13 @@ JA = Texts(
     mail_link_until="リンクの有効期限は{date}です。",
     mail_summary="概要",
     mail_why="このメールは、{seller}へのお支払いの際に入力されたアドレスにお送りしています。",
+    mail_endpoint_subject="Webhookエンドポイントが無効になりました",
+    mail_endpoint_failing="{url} への送信を停止しました。"
+    "3件のイベントが続けて、すべての試行で失敗したためです。",
+    mail_endpoint_gone="{url} への送信を停止しました。"
+    "すでに存在しない（410）と応答があったためです。",
+    mail_endpoint_todo="停止中のイベントは30日間保存されます。"
+    "サーバーが再び応答するようになりましたら、"
+    "{switch_on} でエンドポイントを有効にし、続いて {resend} で未送信分を送信してください。",
+    mail_endpoint_why="このメールは、{seller}がお問い合わせ用に登録したアドレスにお送りしています。",
 )

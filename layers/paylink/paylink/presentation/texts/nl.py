@@ -141,4 +141,14 @@ NL = Texts(
     mail_link_until="De link werkt tot {date}.",
     mail_summary="Overzicht",
     mail_why="U ontvangt deze e-mail omdat dit adres is opgegeven bij een betaling aan {seller}.",
+    mail_endpoint_subject="Een webhook-endpoint is uitgeschakeld",
+    mail_endpoint_failing="Er wordt niets meer verzonden naar {url}: drie gebeurtenissen "
+    "achter elkaar mislukten daar bij alle pogingen.",
+    mail_endpoint_gone="Er wordt niets meer verzonden naar {url}: het antwoord was dat dit "
+    "adres niet meer bestaat (410).",
+    mail_endpoint_todo="Wat intussen gebeurt, wordt 30 dagen bewaard. Zodra uw server weer "
+    "antwoordt, schakelt u het endpoint in met {switch_on} en laat u met {resend} verzenden "
+    "wat het heeft gemist.",
+    mail_endpoint_why="U ontvangt deze e-mail omdat {seller} dit adres voor vragen heeft "
+    "opgegeven.",
 )

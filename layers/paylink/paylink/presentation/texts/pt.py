@@ -141,4 +141,13 @@ PT = Texts(
     mail_link_until="O link funciona até {date}.",
     mail_summary="Resumo",
     mail_why="Este e-mail foi enviado porque este endereço foi indicado num pagamento a {seller}.",
+    mail_endpoint_subject="Um endpoint de webhook foi desativado",
+    mail_endpoint_failing="Já nada é enviado para {url}: três eventos seguidos falharam ali em "
+    "todas as tentativas.",
+    mail_endpoint_gone="Já nada é enviado para {url}: a resposta foi que já não existe (410).",
+    mail_endpoint_todo="O que acontecer entretanto é guardado durante 30 dias. Assim que o seu "
+    "servidor voltar a responder, ative o endpoint com {switch_on} e depois mande enviar o que "
+    "perdeu com {resend}.",
+    mail_endpoint_why="Este e-mail foi enviado porque {seller} indicou este endereço para "
+    "perguntas.",
 )

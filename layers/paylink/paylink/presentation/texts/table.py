@@ -160,3 +160,10 @@ class Texts:
     mail_link_until: str
     mail_summary: str
     mail_why: str
+
+    # E-mails to owners
+    mail_endpoint_subject: str
+    mail_endpoint_failing: str
+    mail_endpoint_gone: str
+    mail_endpoint_todo: str
+    mail_endpoint_why: str

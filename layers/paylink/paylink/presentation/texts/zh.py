@@ -131,4 +131,10 @@ ZH = Texts(
     mail_link_until="链接有效期至{date}。",
     mail_summary="摘要",
     mail_why="您收到此邮件，是因为向 {seller} 付款时填写了此邮箱。",
+    mail_endpoint_subject="一个 Webhook 端点已被停用",
+    mail_endpoint_failing="已停止向 {url} 发送：连续三个事件的所有尝试均告失败。",
+    mail_endpoint_gone="已停止向 {url} 发送：对方回应该地址已不存在（410）。",
+    mail_endpoint_todo="在此期间发生的事件会保留 30 天。服务器恢复响应后，"
+    "请用 {switch_on} 重新启用该端点，然后用 {resend} 补发错过的事件。",
+    mail_endpoint_why="您收到此邮件，是因为 {seller} 将此邮箱登记为联系邮箱。",
 )

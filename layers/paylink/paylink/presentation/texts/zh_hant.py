@@ -131,4 +131,10 @@ ZH_HANT = Texts(
     mail_link_until="連結有效至{date}。",
     mail_summary="摘要",
     mail_why="您收到此郵件，是因為向 {seller} 付款時填寫了此電子郵件地址。",
+    mail_endpoint_subject="一個 Webhook 端點已被停用",
+    mail_endpoint_failing="已停止向 {url} 傳送：連續三個事件的所有嘗試均告失敗。",
+    mail_endpoint_gone="已停止向 {url} 傳送：對方回應該位址已不存在（410）。",
+    mail_endpoint_todo="在此期間發生的事件會保留 30 天。伺服器恢復回應後，"
+    "請用 {switch_on} 重新啟用該端點，然後用 {resend} 補發錯過的事件。",
+    mail_endpoint_why="您收到此郵件，是因為 {seller} 將此電子郵件地址登記為聯絡信箱。",
 )
