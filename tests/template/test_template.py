@@ -288,6 +288,7 @@ def test_data_outlives_the_stack(name: str) -> None:
 def test_table_can_be_restored_and_announces_changes() -> None:
     table = TEMPLATE["Resources"]["Table"]["Properties"]
     assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+    assert table["DeletionProtectionEnabled"] is True
     assert table["BillingMode"] == "PAY_PER_REQUEST"
     assert table["StreamSpecification"] == {"StreamViewType": "NEW_AND_OLD_IMAGES"}
     assert table["TimeToLiveSpecification"] == {"AttributeName": "ttl", "Enabled": True}
