@@ -125,9 +125,6 @@ OLDEST: dict[str, Item] = {
         created_at=AT,
         updated_at=AT,
     ),
-    "payment intent": item(
-        "EXTERNAL#org_a#live#payment_intent#pi_1", "ID", **OWNER, payment_id="pay_1"
-    ),
     "caller's customer id": item(
         "EXTERNAL#org_a#live#customer#crm-1", "ID", **OWNER, customer_id="cus_1"
     ),
@@ -205,9 +202,6 @@ READ: dict[str, Callable[[Table], object]] = {
     "credit note": lambda table: DynamoCreditNotes(table).get("cn_1"),
     "customer": lambda table: DynamoCustomers(table).find("org_a", "live", "cus_1"),
     "payment method": _vaulted,
-    "payment intent": lambda table: DynamoPayments(table).id_of_payment_intent(
-        "org_a", "live", "pi_1"
-    ),
     "caller's customer id": lambda table: DynamoCustomers(table).find("org_a", "live", "crm-1"),
     "number series": lambda table: DynamoInvoices(table).next_sequence("org_a", "live", 2026),
     "idempotency record": lambda table: DynamoIdempotency(table).find(RECORD, NOW),

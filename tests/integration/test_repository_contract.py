@@ -18,7 +18,7 @@ from paylink.adapters.dynamodb.table import Table
 from paylink.domain.credit_note import CreditNote, credit, voided
 from paylink.domain.customer import Buyer, Customer, PaymentMethod
 from paylink.domain.erasure import erased_customer
-from paylink.domain.errors import ChargeInProgressError
+from paylink.domain.errors import ChargeInProgressError, CustomerNotFoundError
 from paylink.domain.events import DomainEvent
 from paylink.domain.invoice import Invoice, issue
 from paylink.domain.organization import Address, Organization
@@ -226,20 +226,33 @@ def test_a_payment_that_is_gone_cannot_be_committed(store: Store) -> None:
     assert store.payments.get("pay_1") is None
 
 
+def test_a_payment_is_made_for_a_customer_only_while_nobody_erases_them(store: Store) -> None:
+    theirs = payment(customer_id="cus_1", customer_public_id="cus_1")
+    with pytest.raises(CustomerNotFoundError):
+        store.payments.add(theirs, record())
+    store.customers.add(customer(), [])
+    store.payments.add(theirs, None)
+    store.payments.add(payment("pay_2", customer_id="cus_1"), record())
+    known = store.customers.find("org_a", "sandbox", "cus_1")
+    assert known is not None
+    store.customers.update(known, replace(known, erasing_since=NOW))
+    other = payment("pay_3", customer_id="cus_1")
+    for claim in (None, replace(record(), key="another", payment_id="pay_3")):
+        with pytest.raises(CustomerNotFoundError):
+            store.payments.add(other, claim)
+    with pytest.raises(KeyInUseError):
+        store.payments.add(other, record())
+    assert store.payments.get("pay_3") is None
+    assert store.idempotency.find(replace(record(), key="another"), NOW) is None
+
+
 def test_a_refused_commit_writes_nothing_of_it(store: Store) -> None:
     store.payments.add(payment(), None)
     store.payments.commit(Commit(payment()))
-    stale = Commit(
-        payment(),
-        (event(),),
-        transaction(),
-        customer(),
-        CARD,
-        payment_intent_id="pi_1",
-    )
+    stale = Commit(payment(), (event(),), transaction(), customer(), CARD)
     with pytest.raises(VersionConflictError):
         store.payments.commit(stale)
-    assert store.payments.id_of_payment_intent("org_a", "sandbox", "pi_1") is None
+    assert store.payments.transaction(transaction().id) is None
     assert store.customers.find("org_a", "sandbox", "cus_1") is None
 
 
@@ -252,19 +265,15 @@ def test_the_whole_commit_is_kept(store: Store) -> None:
             transaction(),
             customer(),
             CARD,
-            payment_intent_id="pi_1",
         )
     )
-    assert store.payments.id_of_payment_intent("org_a", "sandbox", "pi_1") == "pay_1"
+    assert store.payments.transaction(transaction().id) == transaction()
     assert store.customers.find("org_a", "sandbox", "cus_1") == customer(version=1)
 
 
 def test_a_look_up_belongs_to_one_organization_and_mode(store: Store) -> None:
     store.payments.add(payment(), None)
-    store.payments.commit(Commit(payment(), customer=customer(), payment_intent_id="pi_1"))
-    assert store.payments.id_of_payment_intent("org_b", "sandbox", "pi_1") is None
-    assert store.payments.id_of_payment_intent("org_a", "live", "pi_1") is None
-    assert store.payments.id_of_payment_intent("org_a", "sandbox", "pi_2") is None
+    store.payments.commit(Commit(payment(), customer=customer()))
     assert store.customers.find("org_b", "sandbox", "cus_1") is None
     assert store.customers.find("org_a", "live", "cus_1") is None
     assert store.customers.find("org_a", "sandbox", "their-own") is None

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from paylink import bootstrap
-from paylink.domain.payment import cancel
+from paylink.domain.payment import cancel, paying_transaction_id
 from paylink.operator.stripe_account import STRIPE_SECRET_KEY, STRIPE_WEBHOOK_SECRETS
 from paylink.ports import Commit
 from tests.integration.stripe_driver import (
@@ -85,11 +85,9 @@ def test_a_success_is_settled_with_everything_that_belongs_to_it(world: World) -
     assert "4242424242424242" not in json.dumps(world.aws.items(), default=str)
 
     intent = world.provider_event("payment_intent.succeeded")["data"]["object"]["id"]
-    lookup = world.aws.item("EXTERNAL#")
-    assert lookup["pk"] == (
-        f"EXTERNAL#{world.seller.organization_id}#sandbox#payment_intent#{intent}"
+    assert transaction["id"] == paying_transaction_id(
+        world.seller.organization_id, "sandbox", intent
     )
-    assert lookup["payment_id"] == payment["id"]
 
     announced, attached = world.dispatch()
     assert announced["detail-type"] == "payment.succeeded"

@@ -127,6 +127,9 @@ ATTEMPTS = [
         TableName=at("Table"), Key=NOTHING, ConditionExpression=NEVER)),
     Attempt("dynamodb:DeleteItem", TABLE, "dynamodb", lambda db, at: db.delete_item(
         TableName=at("Table"), Key=NOTHING, ConditionExpression=NEVER)),
+    Attempt("dynamodb:ConditionCheckItem", TABLE, "dynamodb", lambda db, at:
+            db.transact_write_items(TransactItems=[{"ConditionCheck": {
+                "TableName": at("Table"), "Key": NOTHING, "ConditionExpression": NEVER}}])),
     Attempt("dynamodb:GetItem", NOBODY, "dynamodb", lambda db, _: db.get_item(
         TableName="another-table", Key=NOTHING)),
     Attempt("dynamodb:Scan", NOBODY, "dynamodb", lambda db, at: db.scan(

@@ -21,6 +21,7 @@ from paylink.domain.credit_note import CreditNote
 from paylink.domain.customer import Buyer, Customer, PaymentMethod, VaultedMethod, vaulted
 from paylink.domain.errors import (
     ChargeInProgressError,
+    CustomerNotFoundError,
     ProviderCustomerGoneError,
     ProviderRejectedError,
     ProviderSessionGoneError,
@@ -93,7 +94,6 @@ class Memory:
         self.customers: dict[tuple[str, str, str], Customer] = {}
         self.external_ids: dict[tuple[str, str, str], str] = {}
         self.methods: dict[tuple[str, str, str], dict[str, Vaulted]] = defaultdict(dict)
-        self.intents: dict[tuple[str, str, str], str] = {}
         self.records: dict[tuple[str, str, str], IdempotencyRecord] = {}
         self.organizations: dict[str, Organization] = {}
         self.api_keys: dict[str, ApiKey] = {}
@@ -171,6 +171,11 @@ class MemoryPayments:
                 found = memory.records.get(_record_key(record))
                 if found is not None and _still_good(found, payment.created_at):
                     raise KeyInUseError(found)
+            if payment.customer_id is not None:
+                whose = (payment.organization_id, payment.mode, payment.customer_id)
+                customer = memory.customers.get(whose)
+                if customer is None or customer.erasing_since or customer.erased_at:
+                    raise CustomerNotFoundError(param="customerId")
             if lease is not None:
                 self.hold(lease, payment.created_at)
             assert payment.id not in memory.payments
@@ -246,9 +251,6 @@ class MemoryPayments:
                 self._fill(commit.customer)
                 if commit.payment_method is not None:
                     self._vault(commit.customer, commit.payment_method)
-            if commit.payment_intent_id is not None:
-                key = (payment.organization_id, payment.mode, commit.payment_intent_id)
-                memory.intents[key] = payment.id
             return payment
 
     def transaction(self, transaction_id: str) -> Transaction | None:
@@ -271,10 +273,6 @@ class MemoryPayments:
             and customer_id in {None, transaction.customer_id}
         ]
         return newest_first(transactions, before, limit)
-
-    def id_of_payment_intent(self, organization_id: str, mode: Mode, intent_id: str) -> str | None:
-        with self._memory.lock:
-            return self._memory.intents.get((organization_id, mode, intent_id))
 
     def due(self, now: datetime) -> Iterator[str]:
         with self._memory.lock:

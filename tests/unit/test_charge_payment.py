@@ -21,7 +21,7 @@ from paylink.domain.errors import (
     ProviderUnavailableError,
     UnknownPaymentError,
 )
-from paylink.domain.payment import CheckoutMismatchError, Payment
+from paylink.domain.payment import CheckoutMismatchError, Payment, paying_transaction_id
 from paylink.ports import ChargeLease, Commit
 from paylink.services.charge_payment import NewCharge
 from paylink.services.create_payment import Answer
@@ -101,7 +101,9 @@ def test_the_money_comes_and_everything_is_on_record(world: World) -> None:
     assert intent.amount == 1200
     transactions = [t for t in world.memory.transactions.values() if t.payment_id == payment.id]
     assert [(t.status, t.amount_total) for t in transactions] == [("succeeded", 1200)]
-    assert world.memory.intents[ORGANIZATION, MODE, intent.intent_id] == payment.id
+    found = world.payments.transaction(paying_transaction_id(ORGANIZATION, MODE, intent.intent_id))
+    assert found is not None
+    assert found.payment_id == payment.id
 
 
 def test_its_invoice_shows_the_same_three_numbers_and_who_was_charged(world: World) -> None:
@@ -441,7 +443,7 @@ def test_a_bounced_debit_failed_and_leaves_nothing_open(world: World) -> None:
     payment = the_charge(world)
     (intent_id,) = world.provider.intents
     world.provider.bounce_charge(intent_id)
-    assert world.hear_charge(None, intent_id, deployment_id=None) == "failed"
+    assert world.hear_charge(payment.id, intent_id) == "failed"
     assert the_charge(world).failure_code == "insufficient_funds"
     assert world.provider.open_intents() == []
     assert told(world, payment) == [events.PAYMENT_PROCESSING, events.PAYMENT_FAILED]

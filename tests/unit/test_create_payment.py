@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from paylink.domain import events
+from paylink.domain.erasure import erased_payment
 from paylink.domain.errors import (
     CustomerNotFoundError,
     IdempotencyInProgressError,
@@ -19,8 +20,9 @@ from paylink.domain.errors import (
     ProviderUnavailableError,
     ValidationError,
 )
-from paylink.domain.organization import Organization
+from paylink.domain.organization import Organization, TaxRate, TaxSettings
 from paylink.ports import Commit
+from paylink.services.own_tax import Told
 from tests.unit.fakes import START, FakeProvider
 from tests.unit.world import (
     LEASE,
@@ -75,6 +77,77 @@ def test_the_same_request_again_gets_the_same_answer(world: World) -> None:
     assert len(world.memory.payments) == 1
     assert world.provider.called("create_session") == 1
     assert len(world.memory.events) == 1
+
+
+RATES = (TaxRate("DE", "MwSt.", "19"),)
+
+
+@pytest.mark.parametrize(
+    "tax",
+    [
+        TaxSettings(),
+        TaxSettings("none"),
+        TaxSettings("rates", rates=RATES),
+        TaxSettings("rates", inclusive=True, rates=RATES),
+    ],
+)
+@pytest.mark.parametrize("then", ["open", "paid", "canceled", "declined", "erased"])
+def test_a_guests_answer_follows_from_the_payment_whatever_became_of_it(
+    world: World, tax: TaxSettings, then: str
+) -> None:
+    seller = replace(SELLER, tax=tax)
+    world.organizations.put(seller)
+    request, link = a_request(), link_of(metadata={"order": "7"})
+    first = world.create(link, request, organization=seller)
+    (record,) = world.memory.records.values()
+    assert record.response is None
+    payment_id = payment_id_in(first)
+    if then != "canceled" and tax.mode == "rates":
+        world.open_with(payment_id, Told(country="DE"))
+    match then:
+        case "paid" | "erased":
+            world.provider.pay(world.session(payment_id))
+            world.hear(payment_id)
+        case "canceled":
+            world.cancel(payment_id)
+        case "declined":
+            world.provider.decline(world.session(payment_id))
+            world.hear(payment_id)
+    if then == "erased":
+        stored = world.payment(payment_id)
+        world.payments.commit(Commit(erased_payment(stored)))
+    world.clock.advance(minutes=1)
+    assert world.create(link, request, organization=seller) == replace(first, replayed=True)
+    with pytest.raises(IdempotencyKeyMismatchError):
+        world.create(link, replace(request, request_hash="other"), organization=seller)
+
+
+def test_an_answer_that_names_a_customer_is_kept(world: World) -> None:
+    world.customer(external_id="crm-1")
+    first = world.create(link_of(customer="crm-1"), a_request())
+    (record,) = world.memory.records.values()
+    assert record.response is not None
+    assert record.response.body == first.body
+
+
+def test_a_link_of_a_customer_who_is_being_erased_meanwhile_is_not_made(world: World) -> None:
+    """The customer was found, and then somebody began to erase them."""
+    customer = world.customer(provider_customer_id="cus_stripe")
+    real = world.provider.prepare_session
+
+    def meanwhile(*arguments: Any) -> Any:
+        world.customers.put(replace(customer, erasing_since=START))
+        return real(*arguments)
+
+    world.provider.prepare_session = meanwhile  # type: ignore[method-assign]
+    for replayed in (False, True):
+        if replayed:
+            assert world.create(link_of(customer="cus_1"), a_request()).status == 404
+        else:
+            with pytest.raises(CustomerNotFoundError):
+                world.create(link_of(customer="cus_1"), a_request())
+    assert world.memory.payments == {}
+    assert world.provider.checkouts == {}
 
 
 def test_another_body_or_operation_under_the_key_is_a_mismatch(world: World) -> None:

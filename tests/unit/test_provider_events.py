@@ -19,7 +19,7 @@ from paylink.domain.errors import (
     StateConflictError,
     UnknownPaymentError,
 )
-from paylink.domain.payment import guest_customer_id
+from paylink.domain.payment import guest_customer_id, paying_transaction_id
 from paylink.ports import Commit
 from paylink.services.settle_payment import settle_payment
 from tests.unit.fakes import BUYER, CARD, START
@@ -343,7 +343,9 @@ def test_a_second_paid_checkout_is_recorded_and_announced_once(world: World) -> 
     assert twice.data["paymentIntentId"] == intent
     assert intent is not None
     # What becomes of the second money is told by its intent, so it must lead here.
-    assert world.payments.id_of_payment_intent(ORGANIZATION, MODE, intent) == payment_id
+    found = world.payments.transaction(paying_transaction_id(ORGANIZATION, MODE, intent))
+    assert found is not None
+    assert found.payment_id == payment_id
 
 
 def test_money_for_a_link_that_was_ended_still_counts(world: World) -> None:

@@ -71,8 +71,6 @@ class Commit:
     """Made if it doesn't exist; of an existing one only what was unknown is filled in."""
     payment_method: PaymentMethod | None = None
     """Vaulted for ``payment.customer_id``."""
-    payment_intent_id: str | None = None
-    """Recorded so that later events of the same money find the payment."""
     answered: IdempotencyRecord | None = None
 
 
@@ -105,7 +103,8 @@ class PaymentRepository(Protocol):
     ) -> None:
         """Writes a new payment, its idempotency record and, for a charge, the customer's lease.
 
-        Raises KeyInUseError if the key is taken, else ChargeInProgressError if the lease is.
+        Raises KeyInUseError if the key is taken, else CustomerNotFoundError if somebody erases its
+        customer, else ChargeInProgressError if the lease is taken.
         """
 
     def hold(self, lease: ChargeLease, now: datetime) -> None:
@@ -149,9 +148,6 @@ class PaymentRepository(Protocol):
         customer_id: str | None = None,
     ) -> Sequence[tuple[str, Transaction]]:
         """Transactions older than a position, newest first, with their positions."""
-
-    def id_of_payment_intent(self, organization_id: str, mode: Mode, intent_id: str) -> str | None:
-        """The payment that a payment intent was made for."""
 
     def due(self, now: datetime) -> Iterable[str]:
         """Ids of payments that somebody must look after by now, oldest first within each shard."""

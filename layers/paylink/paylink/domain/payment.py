@@ -565,6 +565,29 @@ def _unwatched(payment: Payment) -> Payment:
     return replace(payment, check_at=None, checks=0)
 
 
+def as_made(payment: Payment) -> Payment:
+    """The payment as whoever made the link was told of it, as far as that can follow from what
+    never changes: a guest's, whose tax is settled at the checkout or never."""
+    return Payment(
+        id=payment.id,
+        organization_id=payment.organization_id,
+        mode=payment.mode,
+        kind=payment.kind,
+        status="pending",
+        # What was asked for: an inclusive price becomes subtotal and tax once the tax is known.
+        amount_subtotal=payment.amount_total if payment.tax_inclusive else payment.amount_subtotal,
+        currency=payment.currency,
+        line_items=payment.line_items,
+        created_at=payment.created_at,
+        updated_at=payment.created_at,
+        created_by=payment.created_by,
+        tax_status="not_collecting" if payment.tax_mode == "none" else "pending",
+        metadata=payment.metadata,
+        url=payment.url,
+        expires_at=payment.expires_at,
+    )
+
+
 def announce(payment: Payment, now: datetime, cause: str) -> Change:
     """The first checkout exists: the link is out in the world, which is told once."""
     if payment.history:
@@ -711,16 +734,25 @@ def guest_customer_id(payment_id: str) -> str:
     return derived_id("cus", payment_id)
 
 
+def paying_transaction_id(organization_id: str, mode: Mode, payment_intent_id: str) -> str:
+    """The transaction that an intent's money becomes: news that name only the intent find it."""
+    return derived_id("txn", organization_id, mode, payment_intent_id)
+
+
 def _transaction(
     payment: Payment, state: CheckoutState, now: datetime, status: Literal["succeeded", "failed"]
 ) -> Transaction:
     attempt = state.attempt
-    attempt_id = attempt.id if attempt else state.session_id
+    transaction_id = derived_id("txn", payment.id, attempt.id if attempt else state.session_id)
+    if status == "succeeded" and state.payment_intent_id is not None:
+        transaction_id = paying_transaction_id(
+            payment.organization_id, payment.mode, state.payment_intent_id
+        )
     customer_id = payment.customer_id
     if status == "succeeded" and customer_id is None:
         customer_id = guest_customer_id(payment.id)
     return Transaction(
-        id=derived_id("txn", payment.id, attempt_id),
+        id=transaction_id,
         organization_id=payment.organization_id,
         mode=payment.mode,
         payment_id=payment.id,

@@ -20,7 +20,7 @@ from paylink.domain.errors import (
     TaxCalculationError,
     ValidationError,
 )
-from paylink.domain.payment import Payment, announce
+from paylink.domain.payment import Payment, announce, as_made
 from paylink.ports import (
     Commit,
     IdempotencyRecord,
@@ -29,7 +29,7 @@ from paylink.ports import (
 )
 from paylink.services.checkout_sessions import obtain_session
 from paylink.services.estimate_tax import estimating
-from paylink.services.idempotency import IdempotentRequest
+from paylink.services.idempotency import IdempotentRequest, matches
 from paylink.services.payment_requests import (
     Answer,
     NewPayment,
@@ -43,6 +43,7 @@ from paylink.services.provider_customers import has_provider_customer
 
 SHORTEST_LIFETIME = timedelta(minutes=30)
 LONGEST_LIFETIME = timedelta(days=365)
+_CAUSE = "create"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,11 +78,12 @@ def create_payment(
     try:
         try:
             payment = _draft(link, requester, ports, public_base_url, default_lifetime)
+            record = replace(record, payment_id=payment.id)
+            ports.payments.add(payment, record)
         except CustomerNotFoundError as error:
-            ports.idempotency.claim(replace(record, response=stored(ports.failure(error))), now)
+            response = stored(ports.failure(error))
+            ports.idempotency.claim(replace(record, payment_id=None, response=response), now)
             raise
-        record = replace(record, payment_id=payment.id)
-        ports.payments.add(payment, record)
     except KeyInUseError as taken:
         return _resume(taken.record, record, ports)
     except ValidationError:
@@ -129,6 +131,10 @@ def _draft(
 
 
 def _resume(found: IdempotencyRecord, record: IdempotencyRecord, ports: PaymentPorts) -> Answer:
+    if matches(found, record) and found.response is None and found.payment_id is not None:
+        payment = ports.payments.get(found.payment_id)
+        if payment is not None and payment.history and payment.history[0].cause == _CAUSE:
+            return replace(ports.payment(as_made(payment)), replayed=True)
     again = resumed(found, record, ports)
     return again if isinstance(again, Answer) else _finish(*again, ports)
 
@@ -139,9 +145,11 @@ def _finish(payment: Payment, record: IdempotencyRecord | None, ports: PaymentPo
         # A retry may come after the buyer, or after the end.
         if payment.payable(ports.clock()) and not payment.awaits_place:
             payment = _with_session(payment, ports)
-        change = announce(payment, ports.clock(), "create")
+        change = announce(payment, ports.clock(), _CAUSE)
         answer = ports.payment(change.after)
-        answered = replace(record, response=stored(answer)) if record else None
+        # An answer that follows from the payment for good is not kept a second time.
+        follows = bool(change.events) and answer == ports.payment(as_made(change.after))
+        answered = None if record is None or follows else replace(record, response=stored(answer))
         ports.payments.commit(Commit(change.after, change.events, answered=answered))
     except (ProviderRejectedError, TaxCalculationError) as error:
         _take_back(payment, record, error, ports)

@@ -10,7 +10,7 @@ from paylink.domain.errors import (
     UnknownPaymentError,
 )
 from paylink.domain.organization import Mode
-from paylink.domain.payment import CheckoutMismatchError, Payment
+from paylink.domain.payment import CheckoutMismatchError, Payment, paying_transaction_id
 from paylink.domain.provider_event import ProviderEvent
 from paylink.ports import Clock, PaymentProvider, PaymentRepository, Providers
 from paylink.services.refund_transaction import sync_refunds
@@ -45,7 +45,9 @@ def handle_provider_event(
         return "ignored: another deployment's"
     payment_id = event.payment_id if event.deployment_id is not None else None
     if payment_id is None and event.payment_intent_id is not None:
-        payment_id = payments.id_of_payment_intent(organization_id, mode, event.payment_intent_id)
+        owned = paying_transaction_id(organization_id, mode, event.payment_intent_id)
+        paid_by = payments.transaction(owned)
+        payment_id = paid_by.payment_id if paid_by else None
     if payment_id is None and event.about_money_that_came:
         payment_id = _by_its_intent(event, organization_id, mode, deployment_id, providers)
     if payment_id is None:

@@ -73,7 +73,6 @@ def settle_charge(
             after,
             change.events if change else (),
             change.transaction if change else None,
-            payment_intent_id=intent_id,
             answered=answer,
         )
         try:

@@ -84,10 +84,7 @@ def _commit_of(change: Change, state: CheckoutState) -> Commit:
     transaction = change.transaction
     paid_first = payment.status == "succeeded" and change.before.status != "succeeded"
     if not paid_first or payment.settlement is None or payment.customer_id is None:
-        # Money that came twice is returned, and news of that name only its payment intent.
-        took_money = transaction is not None and transaction.status == "succeeded"
-        intent = state.payment_intent_id if took_money else None
-        return Commit(payment, change.events, transaction, payment_intent_id=intent)
+        return Commit(payment, change.events, transaction)
     method = payment.settlement.payment_method
     vaulted = method if method is not None and method.reusable else None
     customer = payment.settlement.buyer.fill(
@@ -108,5 +105,4 @@ def _commit_of(change: Change, state: CheckoutState) -> Commit:
         transaction,
         customer=customer,
         payment_method=vaulted,
-        payment_intent_id=state.payment_intent_id,
     )

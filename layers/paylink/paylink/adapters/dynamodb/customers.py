@@ -75,6 +75,15 @@ def fill_customer(table: Table, customer: Customer) -> dict[str, Any]:
     )
 
 
+def still_there(table: Table, organization_id: str, mode: Mode, customer_id: str) -> dict[str, Any]:
+    """The part of a write that only holds while nobody has begun to erase a customer."""
+    return table.check(
+        customer_partition(organization_id, mode, customer_id),
+        "CUSTOMER",
+        "attribute_exists(pk) AND attribute_not_exists(erasing_since)",
+    )
+
+
 def vault_payment_method(table: Table, customer: Customer, method: PaymentMethod) -> dict[str, Any]:
     """The part of a write that keeps a method once, under every id the provider gave it."""
     values = {

@@ -7,14 +7,18 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
 from pydantic import TypeAdapter
 
 from paylink.adapters.dynamodb.charge_leases import end_lease, take_lease
-from paylink.adapters.dynamodb.customers import fill_customer, vault_payment_method
+from paylink.adapters.dynamodb.customers import (
+    fill_customer,
+    still_there,
+    vault_payment_method,
+)
 from paylink.adapters.dynamodb.idempotency import (
     UNANSWERED,
     UNANSWERED_NAMES,
@@ -32,11 +36,10 @@ from paylink.adapters.dynamodb.table import (
     Told,
     decode,
     encode,
-    epoch,
     outbox,
     shape,
 )
-from paylink.domain.errors import ChargeInProgressError
+from paylink.domain.errors import ChargeInProgressError, CustomerNotFoundError
 from paylink.domain.events import DomainEvent
 from paylink.domain.organization import Mode
 from paylink.domain.payment import Payment, Transaction, told_of
@@ -51,7 +54,6 @@ from paylink.ports import (
 PAYMENT = "PAYMENT"
 DUE_SHARDS = 8
 _DUE_PAGE = 100
-_INTENT_MEMORY = timedelta(days=540)  # a dispute can come a year and a half after the payment
 
 _payments = TypeAdapter(Payment)
 _transactions = TypeAdapter(Transaction)
@@ -90,12 +92,17 @@ class DynamoPayments:
             operations.append(claim(self._table, record, payment.created_at))
         if lease is not None:
             operations.append(take_lease(self._table, lease, payment.created_at))
+        if payment.customer_id is not None:
+            owner = payment.organization_id, payment.mode
+            operations.append(still_there(self._table, *owner, payment.customer_id))
         try:
             self._table.write(operations)
         except ConditionFailedError as error:
             if record is not None and 1 in error.items:
                 raise KeyInUseError(record_found(error, 1)) from error
-            if lease is not None and len(operations) - 1 in error.items:
+            if payment.customer_id is not None and len(operations) - 1 in error.items:
+                raise CustomerNotFoundError(param="customerId") from error
+            if lease is not None:
                 raise ChargeInProgressError() from error
             raise
 
@@ -148,8 +155,6 @@ class DynamoPayments:
                 operations.append(
                     vault_payment_method(table, commit.customer, commit.payment_method)
                 )
-        if commit.payment_intent_id is not None:
-            operations.append(table.put(_intent_item(payment, commit.payment_intent_id)))
         if commit.answered is not None:
             operations.append(
                 table.put(
@@ -205,10 +210,6 @@ class DynamoPayments:
             limit=limit,
         )
         return [(place, _transactions.validate_python(item)) for place, item in found]
-
-    def id_of_payment_intent(self, organization_id: str, mode: Mode, intent_id: str) -> str | None:
-        item = self._table.get(*_intent_key(organization_id, mode, intent_id))
-        return str(item["payment_id"]) if item else None
 
     def due(self, now: datetime) -> Iterator[str]:
         """Page by page from all shards at once, and no page before the last one is taken."""
@@ -273,21 +274,4 @@ def _transaction_item(transaction: Transaction) -> Item:
             transaction.id,
             transaction.customer_id,
         ),
-    }
-
-
-def _intent_key(organization_id: str, mode: Mode, intent_id: str) -> tuple[str, str]:
-    return f"EXTERNAL#{organization_id}#{mode}#payment_intent#{intent_id}", "ID"
-
-
-def _intent_item(payment: Payment, intent_id: str) -> dict[str, Any]:
-    pk, sk = _intent_key(payment.organization_id, payment.mode, intent_id)
-    return {
-        "pk": pk,
-        "sk": sk,
-        "schema": SCHEMA,
-        "organization_id": payment.organization_id,
-        "mode": payment.mode,
-        "payment_id": payment.id,
-        "ttl": epoch(payment.updated_at + _INTENT_MEMORY),
     }

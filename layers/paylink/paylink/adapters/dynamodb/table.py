@@ -190,6 +190,11 @@ class Table:
         operation = {"Key": encode({"pk": pk, "sk": sk}), "UpdateExpression": expression}
         return {"Update": self._operation(operation, condition, values, names)}
 
+    def check(self, pk: str, sk: str, condition: str) -> dict[str, Any]:
+        """A part of a `write` that only holds if another item is as it should be."""
+        operation = {"Key": encode({"pk": pk, "sk": sk})}
+        return {"ConditionCheck": self._operation(operation, condition, None)}
+
     def delete(self, pk: str, sk: str, condition: str, values: Item) -> dict[str, Any]:
         """One delete of a `write`."""
         operation = {"Key": encode({"pk": pk, "sk": sk})}
