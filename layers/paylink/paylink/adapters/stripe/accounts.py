@@ -27,8 +27,8 @@ class StripeAccounts:
         self._api_base = api_base
         self._calls_per_second = calls_per_second
         self._accounts: dict[str, StripeAccount] = {}
-        # What the SDK loads with its first client and answer, before anybody waits for it.
-        StripeAccount("unused", deployment_id, api_base).load()
+        # What the SDK loads with its first client, before anybody waits for it.
+        StripeAccount("unused", deployment_id, api_base)
 
     def account(self, organization_id: str, mode: Mode) -> StripeAccount:
         credentials = self._credentials.get(organization_id, mode)
