@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
@@ -31,12 +31,18 @@ BUDGET = 1.0
 OWN_PACKAGES = {"fpdf", "fontTools", "PIL", "uharfbuzz", "defusedxml", "jinja2", "babel"}
 
 
-def write(results: Results, rounds: int, calls: int, *, dry: bool) -> tuple[str, list[str]]:
-    """The tables as text, and what is over its budget; the page is written unless ``dry``."""
+def write(
+    results: Results, rounds: int, calls: int, others: Mapping[str, str], *, dry: bool
+) -> tuple[str, list[str]]:
+    """The tables as text, and what is over its budget; the page is written unless ``dry``.
+
+    ``others`` are parts of the page that were made elsewhere, by the names of their marks.
+    """
     parts = {
         "machine": _machine(rounds, calls),
         "calls": _calls_table(results),
         "starts": _starts_table(results),
+        **others,
     }
     if not dry:
         page = PAGE.read_text()
@@ -80,7 +86,7 @@ def _calls_table(results: Results) -> str:
         for name, samples in results.scenarios.items()
     ]
     heads = ["call", "first, ms", "warm, ms", "own, ms", "CPU, ms", "asks", "units, r / w"]
-    return _table(heads, rows)
+    return table(heads, rows)
 
 
 def _starts_table(results: Results) -> str:
@@ -99,7 +105,7 @@ def _starts_table(results: Results) -> str:
                 ", ".join(f"{package} {cost:.0f}" for package, cost in imports.dearest),
             ]
         )
-    return _table(
+    return table(
         [
             "function",
             "init, ms",
@@ -170,6 +176,7 @@ def _number(values: Sequence[float], digits: int) -> str:
     return f"{median(values):.{digits}f}"
 
 
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """In Markdown."""
     lines = [heads, ["---"] * len(heads), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -7,11 +7,9 @@ import uuid
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
-from benchmarks.stack import Stack
-from local.settings import ROOT
+from benchmarks.stack import Stack, sample
 
 FLOORS = ("empty", "put_item", "validated", "stripe_client")
 
@@ -50,11 +48,9 @@ class Scenarios:
 
     def all(self) -> list[Scenario]:
         return [
-            *(Scenario(floor, floor, self._create, _floor_answered) for floor in FLOORS),
-            Scenario("create_payment", "create_payment", self._create, answered(201)),
-            Scenario(
-                "stripe_webhook: paid", "stripe_webhook", self._webhook, answered(200), uses=1
-            ),
+            *(Scenario(floor, floor, self.creation, _floor_answered) for floor in FLOORS),
+            Scenario("create_payment", "create_payment", self.creation, answered(201)),
+            Scenario("stripe_webhook: paid", "stripe_webhook", self.webhook, answered(200), uses=1),
             Scenario("payments: get", "payments", self._get, answered(200)),
             Scenario("payments: list of 100", "payments", self._list, answered(200)),
             Scenario("pay_page: open", "pay_page", self._open, answered(303)),
@@ -63,8 +59,24 @@ class Scenarios:
             Scenario("expire_links: none due", "expire_links", self._tick, lambda a: a is not None),
         ]
 
+    def creation(self) -> Any:
+        """A guest's link under a key of its own."""
+        return self._http("POST /payments", headers={"idempotency-key": str(uuid.uuid4())})
+
+    def webhook(self) -> Any:
+        """Stripe's word that a payment was paid."""
+        payment_id, told = self._paid.popleft()
+        self._settled.append(payment_id)
+        body = json.dumps(told, indent=2)
+        return self._http(
+            "POST /stripe/webhook/{organizationId}/{mode}",
+            parameters={"organizationId": self._stack.facts["organizationId"], "mode": "sandbox"},
+            headers={"stripe-signature": self._stack.signed(body)},
+            body=body,
+        )
+
     def _http(self, route: str, *, parameters: dict[str, str] | None = None, **changes: Any) -> Any:
-        event = json.loads(_sample("create_payment"))
+        event = sample("create_payment")
         method, path = route.split(" ")
         event |= {"routeKey": route, "rawPath": path, **changes}
         event["requestContext"]["routeKey"] = route
@@ -80,20 +92,6 @@ class Scenarios:
             event.pop("body", None)
         return event
 
-    def _create(self) -> Any:
-        return self._http("POST /payments", headers={"idempotency-key": str(uuid.uuid4())})
-
-    def _webhook(self) -> Any:
-        payment_id, told = self._paid.popleft()
-        self._settled.append(payment_id)
-        body = json.dumps(told, indent=2)
-        return self._http(
-            "POST /stripe/webhook/{organizationId}/{mode}",
-            parameters={"organizationId": self._stack.facts["organizationId"], "mode": "sandbox"},
-            headers={"stripe-signature": self._stack.signed(body)},
-            body=body,
-        )
-
     def _get(self) -> Any:
         return self._http("GET /payments/{paymentId}", parameters={"paymentId": self._known})
 
@@ -107,19 +105,14 @@ class Scenarios:
         return {"Records": [self._stack.stream_record(self._known)]}
 
     def _invoice(self) -> Any:
-        event = json.loads(_sample("issue_invoice"))
+        event = sample("issue_invoice")
         body = json.loads(event["Records"][0]["body"])
         body["detail"]["data"]["paymentId"] = self._settled.popleft()
         event["Records"][0]["body"] = json.dumps(body)
         return event
 
     def _tick(self) -> Any:
-        return json.loads(_sample("expire_links"))
-
-
-@cache
-def _sample(name: str) -> str:
-    return (ROOT / "events" / f"{name}.json").read_text()
+        return sample("expire_links")
 
 
 def _floor_answered(answer: Any) -> bool:

@@ -100,6 +100,44 @@ class Stack:
             "dynamodb": {"Keys": key, "NewImage": image, "SequenceNumber": "1"},
         }
 
+    def deliveries(self, url: str, count: int) -> dict[str, Any]:
+        """What the queue brings of as many webhooks to a new endpoint, all due."""
+        headers = {"x-api-key": self.facts["apiKey"], "content-type": "application/json"}
+        wanted = json.dumps({"url": url, "events": ["invoice.created"]}).encode()
+        made = self._request(f"{self.facts['apiUrl']}/webhooks", headers, wanted)["data"]
+        record = sample("fan_out_event")["Records"][0]
+        records = []
+        for number in range(count):
+            body = json.loads(record["body"])
+            body["detail"] |= {
+                "id": f"evt_{number:026}",
+                "organizationId": self.facts["organizationId"],
+            }
+            records.append(record | {"messageId": str(number), "body": json.dumps(body)})
+        functions = client("lambda", self.facts["awsEndpointUrl"])
+        functions.invoke(
+            FunctionName=f"{self.facts['stackName']}-fan_out_event",
+            Payload=json.dumps({"Records": records}),
+        )
+        kept = f"{self.facts['apiUrl']}/webhooks/{made['id']}/deliveries"
+        call = sample("deliver_webhooks")["Records"][0]
+        return {
+            "Records": [
+                call
+                | {
+                    "messageId": delivery["id"],
+                    "body": json.dumps(
+                        {
+                            "deliveryId": delivery["id"],
+                            "endpointId": made["id"],
+                            "lane": "prompt",
+                        }
+                    ),
+                }
+                for delivery in self._request(kept, headers)["data"]
+            ]
+        }
+
     def _rest(self) -> None:
         """Stops everything that the stack would do by itself."""
         address = self.facts["awsEndpointUrl"]
@@ -167,6 +205,11 @@ class Stack:
             check=True,
             stdout=subprocess.DEVNULL,
         )
+
+
+def sample(function: str) -> Any:
+    """The sample event that the tests load, too."""
+    return json.loads((ROOT / "events" / f"{function}.json").read_text())
 
 
 class _NoRedirect(urllib.request.HTTPErrorProcessor):

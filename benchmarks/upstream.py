@@ -1,11 +1,12 @@
 """Stands between a function and what it calls, and notes each call: how long the other side took,
-and for DynamoDB the capacity that it reports.
+and for DynamoDB the capacity that it reports. What was answered once it can also answer by itself.
 """
 
 from __future__ import annotations
 
 import http.client
 import json
+import re
 import threading
 import time
 from dataclasses import dataclass, field
@@ -36,6 +37,10 @@ class Upstream:
     calls: list[Call] = field(default_factory=list)
     count_units: bool = False
     """Asks DynamoDB for what each call consumed, which makes the answer longer."""
+    heard: dict[str, bytes] = field(default_factory=dict)
+    """The last answer, as it went over the wire, to each question."""
+    alone: bool = False
+    """Forwards nothing, but answers by what was heard: the same question gets the same answer."""
 
     def __post_init__(self) -> None:
         upstream = self
@@ -81,6 +86,10 @@ class _Handler(BaseHTTPRequestHandler):
         started = time.perf_counter()
         body = self.rfile.read(int(self.headers.get("content-length", 0)))
         target = self.headers.get("x-amz-target", "")
+        question = _question(target or f"{self.command} {self.path}", body)
+        if self.owner.alone:
+            self.wfile.write(self.owner.heard[question])
+            return
         counted = self.owner.count_units and target.startswith("DynamoDB_")
         if counted:
             body = json.dumps({**json.loads(body), "ReturnConsumedCapacity": "INDEXES"}).encode()
@@ -96,9 +105,16 @@ class _Handler(BaseHTTPRequestHandler):
             f"{n}: {v}" for n, v in answer.getheaders() if n.lower() not in _OF_ONE_CONNECTION
         ]
         lines += [f"content-length: {len(content)}", "", ""]
-        self.wfile.write("\r\n".join(lines).encode("latin-1") + content)
+        self.owner.heard[question] = "\r\n".join(lines).encode("latin-1") + content
+        self.wfile.write(self.owner.heard[question])
 
     do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = _forward  # noqa: N815 - the base's names
+
+
+def _question(operation: str, body: bytes) -> str:
+    """What decides about the answer: of a read all that was asked, of a write only which it is."""
+    reads = re.search(r"\.(Get|BatchGet|Query)", operation)
+    return f"{operation} {body.decode()}" if reads else operation
 
 
 def _resource(path: str) -> str:
