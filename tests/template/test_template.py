@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from local.template import load, resources
+from paylink.adapters import aws, webhook_http
 from paylink.domain import events, webhook_events
 from paylink.services.send_invoice import CLAIM
 
@@ -142,6 +143,18 @@ def test_no_queue_can_take_all_of_the_accounts_concurrent_runs() -> None:
             most = source["ScalingConfig"]["MaximumConcurrency"]
             most = TEMPLATE["Parameters"][most["Ref"]]["Default"] if "Ref" in str(most) else most
             assert 2 <= most <= 10, name
+
+
+def test_a_run_of_webhooks_finds_a_connection_and_a_resolver_for_each_call() -> None:
+    batches = {
+        named(source["EventSourceArn"]): source["BatchSize"]
+        for source in resources(TEMPLATE, SOURCE).values()
+        if named(source["FunctionName"]) == "DeliverWebhooks"
+    }
+    assert batches == {"PromptQueue": 10, "SlowQueue": 50, "FailingQueue": 50}
+    assert max(batches.values()) <= aws._CONFIG.max_pool_connections  # type: ignore[attr-defined]
+    # Names that nobody resolves are given up after four seconds, and by the system after twenty.
+    assert max(batches.values()) * 5 <= webhook_http._RESOLVERS
 
 
 def test_the_gateway_lets_through_what_the_parameters_say() -> None:
