@@ -11,5 +11,5 @@ bootstrap.ready(bootstrap.event_bus)
 
 def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     records = [stream_record(record) for record in event["Records"]]
-    failed = dispatch_events(records, bootstrap.event_bus())
+    failed = dispatch_events(records, bootstrap.event_bus(), bootstrap.metrics())
     return {"batchItemFailures": [{"itemIdentifier": position} for position in failed]}

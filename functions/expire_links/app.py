@@ -21,6 +21,7 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, i
         datetime.fromisoformat(event["time"]),
         payments=bootstrap.payments(),
         providers=bootstrap.providers(),
+        metrics=bootstrap.metrics(),
         clock=bootstrap.clock,
         time_left=lambda: context.get_remaining_time_in_millis() > RESERVE_MILLISECONDS,
     )

@@ -20,6 +20,7 @@ def lambda_handler(_event: object, context: LambdaContext) -> dict[str, int]:
             organizations=bootstrap.organizations(),
             payments=bootstrap.payments(),
             providers=bootstrap.providers(),
+            metrics=bootstrap.metrics(),
             clock=bootstrap.clock,
             deployment_id=bootstrap.settings().deployment_id,
             time_left=lambda: context.get_remaining_time_in_millis() > RESERVE_MILLISECONDS,

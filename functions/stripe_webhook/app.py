@@ -19,6 +19,7 @@ def receive(request: Request) -> Response:
         request.parameters["organizationId"],
         request.parameters["mode"],
         credentials=bootstrap.credentials(),
+        metrics=bootstrap.metrics(),
         now=bootstrap.clock(),
     )
     outcome = handle_provider_event(
@@ -28,6 +29,7 @@ def receive(request: Request) -> Response:
         deployment_id=bootstrap.settings().deployment_id,
         payments=bootstrap.payments(),
         providers=bootstrap.providers(),
+        metrics=bootstrap.metrics(),
         clock=bootstrap.clock,
     )
     return json_response(200, {"received": True, "outcome": outcome})

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -319,8 +321,18 @@ def test_o1_retries_grow_with_jitter_and_are_the_same_bytes(world: World) -> Non
         assert set(attempt) == {"at", "responseCode", "error", "milliseconds"}
 
 
+def measured(capsys: pytest.CaptureFixture[str]) -> dict[str, float]:
+    """What was counted about webhooks since the last look."""
+    sums: Counter[str] = Counter()
+    for line in capsys.readouterr().out.splitlines():
+        entry = json.loads(line)
+        for name in ("DeliveryAttemptsFailed", "DeliveriesFailed", "EndpointsSwitchedOff"):
+            sums[name] += sum(entry.get(name, ()))
+    return {name: total for name, total in sums.items() if total}
+
+
 def test_o1_after_eight_attempts_it_has_failed_and_after_three_such_events_the_endpoint_is_off(
-    world: World,
+    world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with receiver(lambda _path, _before: Answer(500)) as company:
         endpoint = register(world, company.url, ["customer.created"])
@@ -330,10 +342,12 @@ def test_o1_after_eight_attempts_it_has_failed_and_after_three_such_events_the_e
             assert endpoint_now(world, endpoint)["isActive"] is True
         fails(world, endpoint, 8)
         assert len(company.got) == 24
+        assert measured(capsys) == {"DeliveryAttemptsFailed": 24, "DeliveriesFailed": 3}
         assert endpoint_now(world, endpoint)["isActive"] is False
         assert endpoint_now(world, endpoint)["disabledReason"] == "failing"
         (told,) = [e for e in world.dispatch() if e["detail-type"] == "webhook_endpoint.disabled"]
         assert told["detail"]["data"]["endpointId"] == endpoint["id"]
+        assert measured(capsys) == {"EndpointsSwitchedOff": 1}
         # What happens meanwhile is kept, to be sent once it is back.
         world.customer({"email": "b@customer.example"})
         world.send_webhooks()

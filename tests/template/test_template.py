@@ -13,6 +13,7 @@ import pytest
 from local.template import load, resources
 from paylink.adapters import aws, webhook_http
 from paylink.domain import events, webhook_events
+from paylink.metrics import METRICS, SWEEP_BACKLOG
 from paylink.services.send_invoice import CLAIM
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -365,12 +366,6 @@ def test_nothing_of_the_local_stack_alone_is_on_by_default() -> None:
 @pytest.mark.parametrize(
     ("name", "module"),
     [
-        ("EndpointSwitchedOff", "services/deliver_webhook"),
-        ("RefundFailedInTransactions", "services/refund_transaction"),
-        ("RefundFailedInStripeWebhook", "services/refund_transaction"),
-        ("RefundFailedInReturnSurplus", "services/refund_transaction"),
-        ("RefundFailedInHearUndelivered", "services/refund_transaction"),
-        ("RefundFailedInExpireLinks", "services/refund_transaction"),
         ("CreatePaymentFailed", "http/api"),
         ("StripeWebhookFailed", "http/api"),
     ],
@@ -380,6 +375,65 @@ def test_the_line_that_an_alarm_counts_is_the_line_that_is_logged(name: str, mod
     (line,) = re.findall(r'"(.+)"', pattern)
     source = ROOT / f"layers/paylink/paylink/{module}.py"
     assert re.search(rf'logger\.(error|exception)\(\s*"{re.escape(line)}"', source.read_text())
+
+
+def counted_lines() -> set[str]:
+    """Metrics that CloudWatch makes of log lines by itself."""
+    filters = resources(TEMPLATE, "AWS::Logs::MetricFilter").values()
+    return {f["MetricTransformations"][0]["MetricName"] for f in filters}
+
+
+@pytest.mark.parametrize("name", resources(TEMPLATE, ALARM))
+def test_alarm_looks_at_a_metric_that_somebody_emits(name: str) -> None:
+    alarm = resources(TEMPLATE, ALARM)[name]
+    dimensions = {d["Name"]: d["Value"] for d in alarm.get("Dimensions", [])}
+    metric = alarm["MetricName"]
+    if alarm["Namespace"] != {"Ref": "AWS::StackName"}:
+        assert alarm["Namespace"].startswith("AWS/")
+        return
+    assert metric in METRICS.keys() | counted_lines()
+    assert tuple(dimensions) == (METRICS[metric].dimensions if metric in METRICS else ())
+    assert dimensions.get("mode", "live") == "live"
+
+
+@pytest.mark.parametrize("name", resources(TEMPLATE, ALARM))
+def test_alarm_takes_silence_for_what_it_is(name: str) -> None:
+    """Nothing to count is fine; only of what is told every minute silence is bad news."""
+    alarm = resources(TEMPLATE, ALARM)[name]
+    told_each_minute = alarm["MetricName"] == SWEEP_BACKLOG.name
+    assert alarm["TreatMissingData"] == ("breaching" if told_each_minute else "notBreaching")
+
+
+def test_the_namespace_of_alarms_is_the_one_that_functions_emit_to() -> None:
+    variables = ROLE_GLOBALS["Environment"]["Variables"]
+    assert variables["POWERTOOLS_METRICS_NAMESPACE"] == {"Ref": "AWS::StackName"}
+
+
+def test_the_dashboard_shows_every_metric_of_ours_and_all_dead_letters() -> None:
+    text = TEMPLATE["Resources"]["Dashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
+    body = json.loads(text)
+    shown = [metric for w in body["widgets"] for metric in w["properties"]["metrics"]]
+    ours = {metric[1] for metric in shown if metric[0] == "${AWS::StackName}"}
+    searched = set(re.findall(r'MetricName="(\w+)"', str(shown)))
+    assert ours | searched == METRICS.keys()
+    for metric in shown:
+        if metric[0] == "${AWS::StackName}":
+            assert tuple(metric[2:-1:2] if len(metric) > 3 else ()) == METRICS[metric[1]].dimensions
+    for queue in dead_letter_queues():
+        assert f"${{{queue}.QueueName}}" in text
+    known = TEMPLATE["Resources"].keys() | {"AWS::StackName", "AWS::Region"}
+    assert {name.split(".")[0] for name in re.findall(r"\$\{([^}]+)\}", text)} <= known
+
+
+def test_tracing_is_a_parameter_that_is_off() -> None:
+    # SAM reads the parameter's value itself, and adds mode and permissions only where it is on.
+    assert ROLE_GLOBALS["Tracing"] == {"Ref": "Tracing"}
+    assert not any("Tracing" in properties for properties in FUNCTIONS.values())
+    parameter = TEMPLATE["Parameters"]["Tracing"]
+    assert (parameter["Default"], parameter["AllowedValues"]) == (
+        "Disabled",
+        ["Disabled", "Active"],
+    )
 
 
 def test_every_event_that_webhooks_tell_of_has_a_way_to_them() -> None:

@@ -39,7 +39,7 @@ from paylink.domain.payment import (
     Payment,
     Transaction,
 )
-from paylink.domain.provider_event import UndeliveredEvent
+from paylink.domain.provider_event import ProviderEvent
 from paylink.domain.tax import TaxLine
 from paylink.ports import (
     ChargeLease,
@@ -733,7 +733,7 @@ class FakeProvider(FakeCharges, FakeDisputes, FakeRefunds):
         self.customers: dict[str, Customer] = {}
         """What is known of each customer, by the provider's own ids."""
         self.detached: list[str] = []
-        self.undelivered: list[UndeliveredEvent] = []
+        self.undelivered: list[ProviderEvent] = []
         """What no endpoint took; it stays here for as long as a test leaves it."""
         self.checkouts: dict[str, Checkout] = {}
         self.calls: list[tuple[str, str]] = []
@@ -895,7 +895,7 @@ class FakeProvider(FakeCharges, FakeDisputes, FakeRefunds):
             self.customers.pop(provider_customer_id, None)
         self._answered_to("delete_customer")
 
-    def undelivered_events(self, since: datetime, until: datetime) -> Sequence[UndeliveredEvent]:
+    def undelivered_events(self, since: datetime, until: datetime) -> Sequence[ProviderEvent]:
         self._called("undelivered_events", self._name, raises=True)
         found = [one for one in self.undelivered if since <= one.at <= until]
         return sorted(found, key=lambda one: one.at)

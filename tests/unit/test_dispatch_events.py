@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paylink.domain.events import DomainEvent
+from paylink.metrics import unmeasured
 from paylink.services.dispatch_events import StreamRecord, dispatch_events
 from tests.unit.fakes import START, FakeEventBus
 
@@ -27,7 +28,7 @@ def records(*names: str) -> list[StreamRecord]:
 
 def test_every_event_is_published_in_the_order_of_the_stream() -> None:
     bus = FakeEventBus()
-    assert dispatch_events(records("ab", "", "c"), bus) == []
+    assert dispatch_events(records("ab", "", "c"), bus, unmeasured) == []
     assert [e.id for e in bus.published] == ["a", "b", "c"]
 
 
@@ -37,12 +38,12 @@ def test_every_event_is_published_in_the_order_of_the_stream() -> None:
 )
 def test_the_first_refused_position_comes_again(refused: str, again: str) -> None:
     bus = FakeEventBus(refused)
-    assert dispatch_events(records("ab", "", "c", "d"), bus) == [again]
+    assert dispatch_events(records("ab", "", "c", "d"), bus, unmeasured) == [again]
 
 
 def test_nothing_to_tell_is_no_failure() -> None:
-    assert dispatch_events([], FakeEventBus()) == []
-    assert dispatch_events(records("", ""), FakeEventBus()) == []
+    assert dispatch_events([], FakeEventBus(), unmeasured) == []
+    assert dispatch_events(records("", ""), FakeEventBus(), unmeasured) == []
 
 
 def test_a_bus_that_fails_altogether_fails_the_batch() -> None:
@@ -51,7 +52,7 @@ def test_a_bus_that_fails_altogether_fails_the_batch() -> None:
             raise ConnectionError(f"{len(events)} events could not be sent")
 
     with pytest.raises(ConnectionError):
-        dispatch_events(records("a"), Down())
+        dispatch_events(records("a"), Down(), unmeasured)
 
 
 @given(sizes=st.lists(st.integers(0, 3), max_size=8), data=st.data())
@@ -68,7 +69,7 @@ def test_after_enough_replays_every_event_was_published(
     if every:
         bus.refused = data.draw(st.sets(st.sampled_from(sorted(every))))
     left = stream
-    while failed := dispatch_events(left, bus):
+    while failed := dispatch_events(left, bus, unmeasured):
         positions = [record.sequence_number for record in left]
         left = left[positions.index(failed[0]) :]
         assert any(e.id in bus.refused for e in left[0].events)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
 from paylink.domain import events
-from paylink.domain.provider_event import UndeliveredEvent
 from paylink.services.hear_undelivered import Hearing
 from tests.unit.fakes import START, FakeProvider
 from tests.unit.world import DEPLOYMENT, MODE, ORGANIZATION, World, event_of
@@ -22,8 +22,8 @@ def undelivered(
 ) -> None:
     """One more event that no endpoint took, just now unless said otherwise."""
     name = f"evt_lost_{len(world.provider.undelivered)}"
-    event = event_of(payment_id, id=name, **members)
-    world.provider.undelivered.append(UndeliveredEvent(at or world.clock(), event))
+    event = event_of(payment_id, id=name, at=at or world.clock(), **members)
+    world.provider.undelivered.append(event)
 
 
 def dashboard_refund(world: World, payment_id: str, amount: int | None = None) -> None:
@@ -31,7 +31,7 @@ def dashboard_refund(world: World, payment_id: str, amount: int | None = None) -
     intent = world.transaction(payment_id).payment_intent_id
     world.provider.refund(intent or "", amount)
     event = world.refund_event(intent or "")
-    world.provider.undelivered.append(UndeliveredEvent(world.clock(), event))
+    world.provider.undelivered.append(replace(event, at=world.clock()))
 
 
 @pytest.fixture(autouse=True)
@@ -79,7 +79,7 @@ def test_an_event_that_the_list_showed_late_is_not_missed(world: World) -> None:
     dashboard_refund(world, payment_id)
     late = world.provider.undelivered.pop()
     at = world.clock() - timedelta(minutes=9)
-    world.provider.undelivered.append(UndeliveredEvent(at, late.event))
+    world.provider.undelivered.append(replace(late, at=at))
     world.clock.advance(hours=1)
     assert world.hear_undelivered().handled == 1
 
@@ -223,7 +223,7 @@ def test_sandbox_and_live_are_heard_apart(world: World) -> None:
     session = world.session(payment_id)
     world.provider.pay(session)
     event = event_of(payment_id, id="evt_live", session_id=session, mode="live")
-    live.undelivered.append(UndeliveredEvent(world.clock(), event))
+    live.undelivered.append(replace(event, at=world.clock()))
     # Marks of a sandbox payment on something live: no change, whoever wrote them.
     assert world.hear_undelivered() == Hearing(accounts=2, ignored=1)
     assert world.payment(payment_id).status == "pending"

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -20,7 +21,6 @@ from paylink.domain import events
 from paylink.domain.errors import PaylinkError
 from paylink.domain.ids import derived_id
 from paylink.domain.payment import PAYABLE, TRANSITIONS, Payment, Status, Transaction
-from paylink.domain.provider_event import UndeliveredEvent
 from paylink.ports import Commit
 from paylink.services import sweep_payments
 from tests.unit.fake_charges import Bank
@@ -564,7 +564,7 @@ class Payments(RuleBasedStateMachine):
         world.memory.heard[ORGANIZATION, MODE] = now - timedelta(hours=1)
         for refund in world.provider.refunds.values():
             event = world.refund_event(refund.intent_id)
-            world.provider.undelivered.append(UndeliveredEvent(now, event))
+            world.provider.undelivered.append(replace(event, at=now))
         heard = world.hear_undelivered()
         assert (heard.accounts, heard.waiting, heard.failed) == (1, 0, 0)
 

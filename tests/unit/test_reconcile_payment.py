@@ -382,6 +382,7 @@ def test_looks_stop_when_the_time_is_up(world: World) -> None:
         world.clock(),
         payments=world.payments,
         providers=world.providers,
+        metrics=world.measures.append,
         clock=world.clock,
         time_left=lambda: next(budget),
     )

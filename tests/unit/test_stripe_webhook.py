@@ -22,6 +22,7 @@ from paylink.adapters.stripe.webhook import (
 from paylink.domain.errors import InvalidWebhookError, NotFoundError
 from paylink.domain.organization import ProviderCredentials
 from paylink.domain.provider_event import ProviderEvent
+from paylink.metrics import Metrics, unmeasured
 from tests.unit.fakes import START, FakeCredentials
 
 SECRET = "whsec_test_secret"
@@ -183,6 +184,7 @@ def a_webhook(event_type: str = "checkout.session.completed", **subject: Any) ->
     return {
         "id": "evt_1",
         "type": event_type,
+        "created": int(START.timestamp()),
         "livemode": False,
         "data": {
             "object": {"id": "cs_1", "payment_intent": "pi_1", "metadata": marks} | subject,
@@ -193,6 +195,7 @@ def a_webhook(event_type: str = "checkout.session.completed", **subject: Any) ->
 EXPECTED = ProviderEvent(
     id="evt_1",
     type="checkout.session.completed",
+    at=START,
     mode="sandbox",
     session_id="cs_1",
     payment_intent_id="pi_1",
@@ -272,13 +275,15 @@ def test_arbitrary_json_is_translated_or_ignored(event: dict[str, Any]) -> None:
 def test_arbitrary_subjects_of_known_events_are_too(
     event_type: str, subject: dict[str, Any], around: dict[str, Any]
 ) -> None:
-    event = translate_event(around | {"id": "evt", "type": event_type, "data": {"object": subject}})
+    event = translate_event(
+        around | {"id": "evt", "type": event_type, "created": NOW, "data": {"object": subject}}
+    )
     assert event is not None
     for value in (event.session_id, event.payment_intent_id, event.payment_id):
         assert value is None or (isinstance(value, str) and 0 < len(value) <= 255)
 
 
-def receive(organization_id: str, mode: str, secret: str) -> Any:
+def receive(organization_id: str, mode: str, secret: str, metrics: Metrics | None = None) -> Any:
     credentials = FakeCredentials(
         {
             ("org_1", "live"): ProviderCredentials("sk", ("whsec_1_live",), "key"),
@@ -293,6 +298,7 @@ def receive(organization_id: str, mode: str, secret: str) -> Any:
         organization_id,
         mode,
         credentials=credentials,
+        metrics=unmeasured if metrics is None else metrics,
         now=START,
     )
 

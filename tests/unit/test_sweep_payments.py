@@ -141,6 +141,7 @@ def test_what_there_is_no_time_for_is_left_to_the_next_run(world: World) -> None
         world.clock(),
         payments=world.payments,
         providers=world.providers,
+        metrics=world.measures.append,
         clock=world.clock,
         time_left=lambda: next(budget),
     )
@@ -157,6 +158,7 @@ def test_without_any_time_nothing_is_begun(world: World) -> None:
         world.clock(),
         payments=world.payments,
         providers=world.providers,
+        metrics=world.measures.append,
         clock=world.clock,
         time_left=lambda: False,
     )

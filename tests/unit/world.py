@@ -15,6 +15,7 @@ from paylink.domain.payment import LineItem, Payment, Refund, Transaction
 from paylink.domain.provider_event import ProviderEvent
 from paylink.http.envelope import failure, success
 from paylink.http.schemas.payments import present_payment
+from paylink.metrics import Measure
 from paylink.services.cancel_payment import cancel_payment
 from paylink.services.charge_payment import NewCharge, charge_payment
 from paylink.services.create_payment import NewLink, create_payment
@@ -96,6 +97,7 @@ class World:
 
     def __init__(self) -> None:
         self.clock = FakeClock()
+        self.measures: list[Measure] = []
         self.memory = Memory()
         self.payments = MemoryPayments(self.memory)
         self.idempotency = MemoryIdempotency(self.memory)
@@ -273,6 +275,7 @@ class World:
             deployment_id=DEPLOYMENT,
             payments=self.payments,
             providers=self.providers,
+            metrics=self.measures.append,
             clock=self.clock,
         )
 
@@ -289,6 +292,7 @@ class World:
             self.clock() + timedelta(**parts),
             payments=self.payments,
             providers=self.providers,
+            metrics=self.measures.append,
             clock=self.clock,
             time_left=lambda: True,
         )
@@ -299,6 +303,7 @@ class World:
                 organizations=self.organizations,
                 payments=self.payments,
                 providers=self.providers,
+                metrics=self.measures.append,
                 clock=self.clock,
                 deployment_id=DEPLOYMENT,
                 time_left=time_left,
@@ -380,6 +385,7 @@ def event_of(payment_id: str | None, **changes: Any) -> ProviderEvent:
     values: dict[str, Any] = {
         "id": "evt_1",
         "type": "checkout.session.completed",
+        "at": START,
         "mode": MODE,
         "session_id": None,
         "payment_intent_id": None,

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from paylink.domain.webhook import Lane
     from paylink.http.auth import Authenticator
     from paylink.http.rate_limit import RateLimiter
+    from paylink.metrics import Metrics
     from paylink.services.customers import CustomerPorts
     from paylink.services.deliver_webhook import DeliveryPorts
     from paylink.services.documents import Shelf
@@ -79,6 +80,13 @@ def _safe_to_copy() -> None:
 @cache
 def settings() -> Settings:
     return Settings.from_environment()
+
+
+@cache
+def metrics() -> Metrics:
+    from paylink.adapters.cloudwatch import embedded_metric
+
+    return embedded_metric
 
 
 @cache
@@ -255,6 +263,7 @@ def providers() -> StripeAccounts:
         settings().deployment_id,
         settings().stripe_api_base,
         settings().stripe_calls_per_second,
+        metrics(),
     )
 
 
@@ -307,6 +316,7 @@ def delivery_ports() -> DeliveryPorts:
         credentials=credentials(),
         sender=webhook_sender(),
         queue=delivery_queue(),
+        metrics=metrics(),
         clock=clock,
         waits=settings().webhook_waits,
     )

@@ -24,7 +24,7 @@ from paylink.domain.payment import (
     Refund,
     Transaction,
 )
-from paylink.domain.provider_event import UndeliveredEvent
+from paylink.domain.provider_event import ProviderEvent
 from paylink.domain.refund import RefundState
 from paylink.domain.webhook import Attempt as WebhookAttempt
 from paylink.domain.webhook import Conclusion, Delivery, Lane, WebhookEndpoint
@@ -439,7 +439,7 @@ class PaymentProvider(Protocol):
     def delete_customer(self, provider_customer_id: str) -> None:
         """Makes the provider forget a customer for ever; one that is gone already is fine."""
 
-    def undelivered_events(self, since: datetime, until: datetime) -> Sequence[UndeliveredEvent]:
+    def undelivered_events(self, since: datetime, until: datetime) -> Sequence[ProviderEvent]:
         """Events of this time that a webhook endpoint has not taken yet, oldest first."""
 
     def detach_payment_method(self, provider_id: str) -> None:

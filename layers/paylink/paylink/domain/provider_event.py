@@ -18,6 +18,7 @@ class ProviderEvent:
 
     id: str
     type: str
+    at: datetime
     mode: Mode
     session_id: str | None
     payment_intent_id: str | None
@@ -32,11 +33,3 @@ class ProviderEvent:
     @property
     def about_money_that_came(self) -> bool:
         return self.about_refunds or self.about_disputes
-
-
-@dataclass(frozen=True)
-class UndeliveredEvent:
-    """One that no endpoint has taken yet, and when it happened."""
-
-    at: datetime
-    event: ProviderEvent

@@ -26,6 +26,7 @@ from paylink.domain.webhook import (
     secret_of,
     signed_headers,
 )
+from paylink.metrics import DELIVERIES_FAILED, DELIVERY_ATTEMPTS_FAILED, Measure, Metrics
 from paylink.ports import (
     DeliveryCall,
     DeliveryQueue,
@@ -46,6 +47,7 @@ class DeliveryPorts(EndpointPorts):
     """What delivering needs besides; ``waits`` are those between the attempts."""
 
     queue: DeliveryQueue
+    metrics: Metrics
     waits: Sequence[timedelta]
     jitter: Callable[[], float] = random.random
 
@@ -121,7 +123,7 @@ def _concluded(delivery: Delivery, attempt: Attempt, ports: DeliveryPorts) -> De
             back_off(tried)
             continue
         if written is not None:
-            _tell(written, attempt, conclusion)
+            _tell(written, attempt, conclusion, ports.metrics)
         return written
     raise StateConflictError()
 
@@ -133,11 +135,12 @@ def _written(conclusion: Conclusion, ports: DeliveryPorts) -> Delivery | None:
         return None
 
 
-def _tell(delivery: Delivery, attempt: Attempt, conclusion: Conclusion) -> None:
+def _tell(delivery: Delivery, attempt: Attempt, conclusion: Conclusion, metrics: Metrics) -> None:
     logger.info(
         "webhook attempted",
         extra={
             "delivery_id": delivery.id,
+            "event_id": delivery.event_id,
             "endpoint_id": delivery.endpoint_id,
             "event": delivery.event,
             "attempt": delivery.tries,
@@ -147,6 +150,9 @@ def _tell(delivery: Delivery, attempt: Attempt, conclusion: Conclusion) -> None:
             "status": delivery.status,
         },
     )
+    if not attempt.succeeded:
+        metrics(Measure(DELIVERY_ATTEMPTS_FAILED, 1, {"mode": delivery.mode}))
+    if delivery.status == "failed":
+        metrics(Measure(DELIVERIES_FAILED, 1, {"mode": delivery.mode}))
     if any(event.type == events.WEBHOOK_ENDPOINT_DISABLED for event in conclusion.events):
-        # An alarm of the template counts this line.
         logger.error("webhook endpoint switched off", extra={"endpoint_id": delivery.endpoint_id})

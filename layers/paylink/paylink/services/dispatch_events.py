@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from paylink.domain.events import DomainEvent
+from paylink.metrics import Metrics, measures_of
 from paylink.ports import EventBus
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -17,12 +21,25 @@ class StreamRecord:
     events: tuple[DomainEvent, ...]
 
 
-def dispatch_events(records: Sequence[StreamRecord], bus: EventBus) -> list[str]:
+def dispatch_events(records: Sequence[StreamRecord], bus: EventBus, metrics: Metrics) -> list[str]:
     """Publishes in order; returns the first position that must come again, or nothing.
 
-    Only the first is named because the stream replays everything from there.
+    Only the first is named because the stream replays everything from there. What won't come again
+    is counted.
     """
     by_event = {event.id: r.sequence_number for r in records for event in r.events}
     refused = bus.publish([event for record in records for event in record.events])
     failed = {by_event[event_id] for event_id in refused}
-    return [r.sequence_number for r in records if r.sequence_number in failed][:1]
+    for record in records:
+        if record.sequence_number in failed:
+            return [record.sequence_number]
+        for event in record.events:
+            _tell(event, metrics)
+    return []
+
+
+def _tell(event: DomainEvent, metrics: Metrics) -> None:
+    ids = {"payment_id": event.data["paymentId"]} if "paymentId" in event.data else {}
+    logger.info("event on the bus", extra={"event_id": event.id, "event_type": event.type, **ids})
+    for measure in measures_of(event):
+        metrics(measure)

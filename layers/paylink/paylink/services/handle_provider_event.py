@@ -12,6 +12,7 @@ from paylink.domain.errors import (
 from paylink.domain.organization import Mode
 from paylink.domain.payment import CheckoutMismatchError, Payment, paying_transaction_id
 from paylink.domain.provider_event import ProviderEvent
+from paylink.metrics import WEBHOOK_LAG, Measure, Metrics
 from paylink.ports import Clock, PaymentProvider, PaymentRepository, Providers
 from paylink.services.refund_transaction import sync_refunds
 from paylink.services.settle_charge import settle_charge
@@ -29,6 +30,7 @@ def handle_provider_event(
     deployment_id: str,
     payments: PaymentRepository,
     providers: Providers,
+    metrics: Metrics,
     clock: Clock,
 ) -> str:
     """Settles the payment of an event of ours; returns in a word what was done.
@@ -61,11 +63,14 @@ def handle_provider_event(
         return "seen before"
     provider = providers.account(organization_id, mode)
     if not event.about_money_that_came:
-        return _settle(event, payment, payments, provider, clock)
+        moved, outcome = _settle(event, payment, payments, provider, clock)
+        if any(entry.cause == event.id for entry in moved.history):
+            lag = (clock() - event.at).total_seconds()
+            metrics(Measure(WEBHOOK_LAG, lag, {"mode": mode}))
+        return outcome
     if payment.transaction_of_intent(event.payment_intent_id) is None:
         # The money went back, or is disputed, before we heard that it came.
-        _settle(event, payment, payments, provider, clock)
-        payment = payments.get(payment_id) or payment
+        payment, _ = _settle(event, payment, payments, provider, clock)
     transaction_id = payment.transaction_of_intent(event.payment_intent_id)
     if transaction_id is None:
         return "ignored: no money of this payment"
@@ -104,12 +109,13 @@ def _settle(
     payments: PaymentRepository,
     provider: PaymentProvider,
     clock: Clock,
-) -> str:
+) -> tuple[Payment, str]:
+    """The payment as it is then, and in a word what was done."""
     if payment.kind == "charge":
         return _settle_charge(event, payment, payments, provider, clock)
     session_id = _session_of(event, payment, provider)
     if session_id is None:
-        return "ignored: no session"
+        return payment, "ignored: no session"
     try:
         settled = settle_payment(
             payment.id,
@@ -125,7 +131,7 @@ def _settle(
             "an event claims a payment by a checkout that is not there",
             extra={"event_id": event.id, "payment_id": payment.id},
         )
-        return "refused: does not match"
+        return payment, "refused: does not match"
     except CheckoutMismatchError as error:
         if payment.session_named(session_id) is None and any(
             session.id is None and not session.ended and clock() < session.expires_at
@@ -137,8 +143,8 @@ def _settle(
             "an event claims a payment that its checkout does not match",
             extra={"event_id": event.id, "payment_id": payment.id, "reason": str(error)},
         )
-        return "refused: does not match"
-    return settled.payment.status
+        return payment, "refused: does not match"
+    return settled.payment, settled.payment.status
 
 
 def _settle_charge(
@@ -147,9 +153,9 @@ def _settle_charge(
     payments: PaymentRepository,
     provider: PaymentProvider,
     clock: Clock,
-) -> str:
+) -> tuple[Payment, str]:
     if event.session_id is not None or event.payment_intent_id is None:
-        return "ignored: a charge has no checkout"
+        return payment, "ignored: a charge has no checkout"
     try:
         settled = settle_charge(
             payment.id,
@@ -164,8 +170,8 @@ def _settle_charge(
             "an event claims a charge that its payment intent does not match",
             extra={"event_id": event.id, "payment_id": payment.id, "reason": str(error)},
         )
-        return "refused: does not match"
-    return settled.status
+        return payment, "refused: does not match"
+    return settled, settled.status
 
 
 def _session_of(event: ProviderEvent, payment: Payment, provider: PaymentProvider) -> str | None:

@@ -16,7 +16,8 @@ from typing import Final
 
 from paylink.domain.errors import PaylinkError, ProviderUnavailableError
 from paylink.domain.organization import Owner
-from paylink.domain.provider_event import UndeliveredEvent
+from paylink.domain.provider_event import ProviderEvent
+from paylink.metrics import Metrics
 from paylink.ports import (
     Clock,
     OrganizationRepository,
@@ -56,6 +57,7 @@ class HearingPorts:
     organizations: OrganizationRepository
     payments: PaymentRepository
     providers: Providers
+    metrics: Metrics
     clock: Clock
     deployment_id: str
     time_left: Callable[[], bool]
@@ -108,19 +110,20 @@ def _hear(owner: Owner, start: datetime, ports: HearingPorts) -> Hearing:
 
 
 def _handled(
-    one: UndeliveredEvent, owner: Owner, now: datetime, ports: HearingPorts, hearing: Hearing
+    one: ProviderEvent, owner: Owner, now: datetime, ports: HearingPorts, hearing: Hearing
 ) -> bool:
     """False if it has to come again."""
     organization_id, mode = owner
-    about = {"event_id": one.event.id, "event_type": one.event.type}
+    about = {"event_id": one.id, "event_type": one.type}
     try:
         outcome = handle_provider_event(
-            one.event,
+            one,
             organization_id=organization_id,
             mode=mode,
             deployment_id=ports.deployment_id,
             payments=ports.payments,
             providers=ports.providers,
+            metrics=ports.metrics,
             clock=ports.clock,
         )
     except Exception as error:  # a broken one must not keep those behind it from being heard

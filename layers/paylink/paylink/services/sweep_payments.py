@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from paylink.domain.payment import PAYABLE, Payment, cancel
+from paylink.metrics import SWEEP_BACKLOG, Measure, Metrics
 from paylink.ports import (
     Clock,
     Commit,
@@ -62,6 +63,7 @@ def sweep_payments(
     *,
     payments: PaymentRepository,
     providers: Providers,
+    metrics: Metrics,
     clock: Clock,
     time_left: Callable[[], bool],
 ) -> Sweep:
@@ -86,6 +88,7 @@ def sweep_payments(
                 sweep.left += len(batch)
                 continue
             _run(pool, _check, batch, ports, sweep)
+    metrics(Measure(SWEEP_BACKLOG, sweep.left + sweep.failed))
     return sweep
 
 

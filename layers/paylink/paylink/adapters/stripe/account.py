@@ -22,7 +22,7 @@ from paylink.adapters.stripe.customers import (
 )
 from paylink.adapters.stripe.disputes import dispute_state
 from paylink.adapters.stripe.failures import is_tax_inactive, tax_refusal, translated_failures
-from paylink.adapters.stripe.http_client import PooledClient
+from paylink.adapters.stripe.http_client import PooledClient, Watch
 from paylink.adapters.stripe.pace import Pace
 from paylink.adapters.stripe.refunds import refund_parameters, refund_state
 from paylink.adapters.stripe.webhook import EVENT_TYPES, translate_event
@@ -43,7 +43,7 @@ from paylink.domain.payment import (
     Refund,
     Transaction,
 )
-from paylink.domain.provider_event import UndeliveredEvent
+from paylink.domain.provider_event import ProviderEvent
 from paylink.domain.refund import RefundState
 from paylink.domain.tax import LOCATION_UNKNOWN
 from paylink.ports import ChargeNotOpenError, ProviderMarks, SessionNotOpenError
@@ -79,7 +79,12 @@ class StripeAccount:
     """Fulfils `paylink.ports.PaymentProvider`; ``api_base`` is empty for Stripe itself."""
 
     def __init__(
-        self, secret_key: str, deployment_id: str, api_base: str = "", pace: Pace | None = None
+        self,
+        secret_key: str,
+        deployment_id: str,
+        api_base: str = "",
+        pace: Pace | None = None,
+        watch: Watch = lambda _milliseconds, _trouble: None,
     ) -> None:
         self._deployment_id = deployment_id
         self._client = stripe.StripeClient(
@@ -91,6 +96,7 @@ class StripeAccount:
                 connect_timeout=_CONNECT_SECONDS,
                 read_timeout=_READ_SECONDS,
                 pace=pace,
+                watch=watch,
             ),
         )
         self._stripe = self._client.v1
@@ -340,7 +346,7 @@ class StripeAccount:
             if error.provider_code != _GONE:
                 raise
 
-    def undelivered_events(self, since: datetime, until: datetime) -> Sequence[UndeliveredEvent]:
+    def undelivered_events(self, since: datetime, until: datetime) -> Sequence[ProviderEvent]:
         found = []
         with translated_failures("events.list"):
             listed = self._stripe.events.list(
@@ -354,8 +360,7 @@ class StripeAccount:
             for told in listed.auto_paging_iter():
                 event = translate_event(told.to_dict())
                 if event is not None:
-                    at = datetime.fromtimestamp(told.created, UTC)
-                    found.append(UndeliveredEvent(at, event))
+                    found.append(event)
         return found[::-1]
 
     def detach_payment_method(self, provider_id: str) -> None:

@@ -6,7 +6,8 @@ client to make, and looks for a .netrc on each call.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from http.client import IncompleteRead
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,6 +23,11 @@ from paylink.adapters.stripe.pace import Pace
 # What a wire does; a certificate that doesn't fit won't fit a moment later either.
 _PASSING = (TimedOutError, ProtocolError, NewConnectionError, ProxyError)
 _THREADS = 16
+# Answers about the provider or our key rather than about what was asked.
+_TROUBLE = {401, 403, 429}
+
+Watch = Callable[[float, bool], None]
+"""Told of each call: how many milliseconds it took, and whether the provider was in trouble."""
 
 
 class PooledClient(stripe.HTTPClient):
@@ -30,10 +36,17 @@ class PooledClient(stripe.HTTPClient):
     name = "urllib3"
 
     def __init__(
-        self, base: str, *, connect_timeout: float, read_timeout: float, pace: Pace | None = None
+        self,
+        base: str,
+        *,
+        connect_timeout: float,
+        read_timeout: float,
+        pace: Pace | None = None,
+        watch: Watch = lambda _milliseconds, _trouble: None,
     ) -> None:
         super().__init__()
         self._pace = pace or Pace(0)
+        self._watch = watch
         options: dict[str, Any] = {
             "timeout": Timeout(connect=connect_timeout, read=read_timeout),
             "retries": False,  # the SDK decides
@@ -54,6 +67,7 @@ class PooledClient(stripe.HTTPClient):
     ) -> tuple[Any, int, Mapping[str, str]]:
         """Body, status and headers; raises stripe.APIConnectionError."""
         self._pace.wait()
+        started, trouble = time.monotonic(), True
         try:
             answer = self._pool.request(
                 method.upper(), url, body=post_data, headers=headers, redirect=False
@@ -65,6 +79,10 @@ class PooledClient(stripe.HTTPClient):
             raise stripe.APIConnectionError(  # type: ignore[no-untyped-call]
                 "Stripe could not be reached.", should_retry=passing
             ) from error
+        else:
+            trouble = answer.status in _TROUBLE or answer.status >= 500
+        finally:
+            self._watch((time.monotonic() - started) * 1000, trouble)
         return answer.data, answer.status, answer.headers
 
 

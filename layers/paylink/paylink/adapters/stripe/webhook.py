@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from stripe import SignatureVerificationError, WebhookSignature
@@ -18,9 +18,11 @@ from stripe import SignatureVerificationError, WebhookSignature
 from paylink.domain.errors import InvalidWebhookError, NotFoundError
 from paylink.domain.organization import Mode
 from paylink.domain.provider_event import ProviderEvent
+from paylink.metrics import SIGNATURE_FAILURES, Measure, Metrics
 from paylink.ports import CredentialsStore
 
 TOLERANCE_SECONDS = 300
+_LATEST = 1 << 36  # seconds that a date can have
 _SANE_HEADER = re.compile(r"[\x21-\x7e ]{1,4096}", re.ASCII)
 _TIMESTAMP = re.compile(r"(?:^|,)t=(\d{1,12})(?:,|$)", re.ASCII)
 
@@ -65,6 +67,7 @@ def receive_webhook(
     mode: str,
     *,
     credentials: CredentialsStore,
+    metrics: Metrics,
     now: datetime,
 ) -> Delivery:
     """Raises NotFoundError for an organization or mode without secrets, InvalidWebhookError."""
@@ -72,7 +75,11 @@ def receive_webhook(
     secrets = credentials.get(organization_id, known_mode) if mode == known_mode else None
     if secrets is None or not secrets.webhook_secrets:
         raise NotFoundError()
-    event = verify_webhook(body, signature_header, secrets.webhook_secrets, now)
+    try:
+        event = verify_webhook(body, signature_header, secrets.webhook_secrets, now)
+    except InvalidWebhookError:
+        metrics(Measure(SIGNATURE_FAILURES, 1, {"mode": known_mode}))
+        raise
     return Delivery(organization_id, known_mode, translate_event(event))
 
 
@@ -109,10 +116,12 @@ def _signed_with(secret: str, text: str, header: str) -> bool:
 
 def translate_event(event: dict[str, Any]) -> ProviderEvent | None:
     """Our own event, or None for one that says nothing about a payment's money."""
-    event_id, event_type = _text(event, "id"), _text(event, "type")
+    event_id, event_type, at = _text(event, "id"), _text(event, "type"), _time(event, "created")
     data = event.get("data")
     subject = data.get("object") if isinstance(data, dict) else None
     if event_id is None or event_type not in EVENT_TYPES or not isinstance(subject, dict):
+        return None
+    if at is None:
         return None
     is_intent = event_type.startswith("payment_intent.")
     is_session = event_type.startswith("checkout.session.")
@@ -123,6 +132,7 @@ def translate_event(event: dict[str, Any]) -> ProviderEvent | None:
     return ProviderEvent(
         id=event_id,
         type=event_type,
+        at=at,
         mode=mode,
         session_id=_text(subject, "id") if is_session else None,
         payment_intent_id=_text(subject, "id")
@@ -141,6 +151,13 @@ def _id_of(reference: object) -> str | None:
     if isinstance(reference, dict):
         return _text(reference, "id")
     return reference if isinstance(reference, str) and reference else None
+
+
+def _time(holder: dict[str, Any], name: str) -> datetime | None:
+    seconds = holder.get(name)
+    if not isinstance(seconds, int) or not 0 <= seconds < _LATEST:
+        return None
+    return datetime.fromtimestamp(seconds, UTC)
 
 
 def _text(holder: dict[str, Any], name: str) -> str | None:
