@@ -38,7 +38,6 @@ def list_all(request: Request, caller: Caller) -> Response:
 
 @lambda_handler.route("DELETE /api-keys/{apiKeyId}", "api_key:write", schemas.DELETE)
 def delete(request: Request, caller: Caller) -> Response:
-    key = api_keys.delete_api_key(
-        request.parameters["apiKeyId"], caller.owner, caller.permissions, bootstrap.api_keys()
-    )
+    key_id, keys = request.parameters["apiKeyId"], bootstrap.api_keys()
+    key = api_keys.delete_api_key(key_id, caller.owner, caller.permissions, keys, bootstrap.clock)
     return json_response(200, success(schemas.present_deleted_api_key(key)))

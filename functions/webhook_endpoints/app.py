@@ -50,5 +50,5 @@ def update(request: Request, caller: Caller, changes: dict[str, Any], _seed: See
 @lambda_handler.route("DELETE /webhooks/{webhookId}", "webhook:write", schemas.DELETE)
 def delete(request: Request, caller: Caller) -> Response:
     webhook_id = request.parameters["webhookId"]
-    gone = endpoints.delete_endpoint(webhook_id, caller.owner, bootstrap.webhooks())
+    gone = endpoints.delete_endpoint(webhook_id, caller.owner, bootstrap.endpoint_ports())
     return json_response(200, success(schemas.present_deleted_webhook(gone)))

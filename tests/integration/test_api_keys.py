@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -63,6 +64,23 @@ def test_a_deleted_key_is_over_in_a_new_container(world: World) -> None:
     assert again.refused() == (404, "not_found_error", "api_key_not_found")
     world.new_container()
     assert call(world, "GET /api-keys", made["apiKey"]).status == 401
+
+
+def test_a_deleted_key_does_not_come_back_by_the_request_that_made_it(world: World) -> None:
+    made = create(world, {"name": "once"}, idempotency_key="k").data
+    parameters = {"apiKeyId": made["id"]}
+    call(world, "DELETE /api-keys/{apiKeyId}", world.seller.api_key, parameters=parameters)
+    for hours in (0, 1, 22):
+        world.pass_time(hours=hours)
+        again = create(world, {"name": "once"}, idempotency_key="k")
+        assert again.refused() == (404, "not_found_error", "api_key_not_found")
+        world.new_container()
+        assert call(world, "GET /api-keys", made["apiKey"]).status == 401
+    listed = call(world, "GET /api-keys", world.seller.api_key).json["data"]
+    assert made["id"] not in {key["id"] for key in listed}
+    left = world.aws.item(f"API_KEY#{made['id']}")
+    assert left["ttl"] > datetime.now(UTC).timestamp() + 24 * 3600
+    assert not {"secret_hash", "name", "list_key"} & left.keys()
 
 
 def test_after_its_day_an_idempotency_key_brings_no_old_api_key_back(world: World) -> None:

@@ -117,6 +117,21 @@ def test_the_secret_is_stored_nowhere_and_the_same_for_a_retry(
     assert len(world.webhooks("GET /webhooks").json["data"]) == 2
 
 
+def test_a_deleted_endpoint_does_not_come_back_by_the_request_that_made_it(
+    world: World, company: Receiver
+) -> None:
+    made = register(world, company.url, key="K1")
+    assert world.webhooks("DELETE /webhooks/{webhookId}", **named(made)).status == 200
+    again = world.webhooks("POST /webhooks", {"url": company.url, "events": EVENTS}, key="K1")
+    assert again.refused() == (404, "not_found_error", "webhook_not_found")
+    assert world.webhooks("GET /webhooks").json["data"] == []
+    read = world.webhooks("GET /webhooks/{webhookId}", **named(made))
+    assert read.refused() == (404, "not_found_error", "webhook_not_found")
+    world.paid()
+    world.send_webhooks()
+    assert company.got == []
+
+
 def test_pages_of_endpoints_are_newest_first(world: World, company: Receiver) -> None:
     made = [register(world, f"{company.url}/{number}")["id"] for number in range(3)]
     first = world.webhooks("GET /webhooks", query={"limit": "2"}).json

@@ -459,13 +459,16 @@ class MemoryApiKeys:
 
     def __init__(self, memory: Memory) -> None:
         self._memory = memory
+        self._deleted: set[str] = set()
         self.reads = 0
 
     def get(self, key_id: str) -> ApiKey | None:
         self.reads += 1
         return self._memory.api_keys.get(key_id)
 
-    def put(self, key: ApiKey) -> None:
+    def add(self, key: ApiKey) -> None:
+        if key.id in self._memory.api_keys or key.id in self._deleted:
+            raise VersionConflictError
         self._memory.api_keys[key.id] = key
 
     def note_use(self, key: ApiKey, now: datetime) -> None:
@@ -478,8 +481,9 @@ class MemoryApiKeys:
         keys = [k for k in self._memory.api_keys.values() if owner(k) == (organization_id, mode)]
         return newest_first(keys, before, limit)
 
-    def delete(self, key_id: str) -> None:
-        del self._memory.api_keys[key_id]
+    def delete(self, key: ApiKey, _now: datetime) -> None:
+        del self._memory.api_keys[key.id]
+        self._deleted.add(key.id)
 
 
 class MemoryInvoices:

@@ -103,8 +103,8 @@ def test_every_refusal_is_the_same(keys: MemoryApiKeys, clock: FakeClock) -> Non
     key, plain = generate("org_1", "live", "shop", START)
     unknown = generate("org_1", "live", "never stored", START)[1]
     expired, old = generate("org_1", "live", "old", START, expires_at=START)
-    keys.put(key)
-    keys.put(expired)
+    keys.add(key)
+    keys.add(expired)
     refusals = []
     for wrong in (None, "", "nonsense", plain[:-1], plain[: len("ck_live_") + 12], unknown, old):
         with pytest.raises(UnauthorizedError) as refused:
@@ -143,7 +143,7 @@ def test_a_callers_organization_and_mode_are_the_keys(
     keys: MemoryApiKeys, clock: FakeClock
 ) -> None:
     key, plain = generate("org_2", "live", "shop", START)
-    keys.put(key)
+    keys.add(key)
     assert Authenticator(keys, clock).caller_with(plain) == Caller("org_2", "live", key.id)
 
 
@@ -151,7 +151,7 @@ def test_a_good_key_is_looked_up_once_and_its_end_still_counts(
     keys: MemoryApiKeys, clock: FakeClock
 ) -> None:
     key, plain = generate("org_1", "live", "shop", START, expires_at=START + timedelta(seconds=30))
-    keys.put(key)
+    keys.add(key)
     authenticator = Authenticator(keys, clock)
     for _ in range(5):
         authenticator.caller_with(plain)
@@ -165,7 +165,7 @@ def test_a_remembered_key_does_not_let_another_secret_in(
     keys: MemoryApiKeys, clock: FakeClock
 ) -> None:
     key, plain = generate("org_1", "live", "shop", START)
-    keys.put(key)
+    keys.add(key)
     authenticator = Authenticator(keys, clock)
     authenticator.caller_with(plain)
     body = f"ck_live_{key.id}" + "0" * 32
@@ -191,5 +191,5 @@ class KeysThatNoteNothing(MemoryApiKeys):
 def test_a_key_whose_use_can_not_be_noted_lets_its_caller_in(clock: FakeClock) -> None:
     keys = KeysThatNoteNothing(Memory())
     key, plain = generate("org_1", "live", "shop", START)
-    keys.put(key)
+    keys.add(key)
     assert Authenticator(keys, clock).caller_with(plain).key_id == key.id

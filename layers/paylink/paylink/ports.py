@@ -225,10 +225,10 @@ class OrganizationRepository(Protocol):
 class ApiKeyRepository(Protocol):
     def get(self, key_id: str) -> ApiKey | None: ...
 
-    def put(self, key: ApiKey) -> None:
-        """Makes a key, or the same key again."""
+    def add(self, key: ApiKey) -> None:
+        """VersionConflictError if there is, or lately was, one with its id."""
 
-    def delete(self, key_id: str) -> None: ...
+    def delete(self, key: ApiKey, now: datetime) -> None: ...
 
     def note_use(self, key: ApiKey, now: datetime) -> None:
         """Keeps when a key was used last; a key that is gone stays gone."""
@@ -476,12 +476,12 @@ class WebhookRepository(Protocol):
     ) -> WebhookEndpoint | None: ...
 
     def add_endpoint(self, endpoint: WebhookEndpoint) -> None:
-        """VersionConflictError if there is one with its id."""
+        """VersionConflictError if there is, or lately was, one with its id."""
 
     def update_endpoint(self, endpoint: WebhookEndpoint) -> WebhookEndpoint:
         """Writes a change of the version that was read; returns it at its new version."""
 
-    def delete_endpoint(self, endpoint: WebhookEndpoint) -> None: ...
+    def delete_endpoint(self, endpoint: WebhookEndpoint, now: datetime) -> None: ...
 
     def delivery(self, delivery_id: str) -> Delivery | None:
         """Of any organization: the caller checks whose it is."""

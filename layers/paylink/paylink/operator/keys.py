@@ -36,12 +36,13 @@ def create_key(deployment: Deployment, options: argparse.Namespace) -> dict[str,
         now,
         now + timedelta(days=days) if days is not None else None,
     )
-    deployment.keys.put(key)
+    deployment.keys.add(key)
     return {"id": key.id, "mode": key.mode, "expiresAt": key.expires_at, "apiKey": plain}
 
 
 def delete_key(deployment: Deployment, options: argparse.Namespace) -> dict[str, Any]:
-    if deployment.keys.get(options.key) is None:
+    key = deployment.keys.get(options.key)
+    if key is None:
         raise UsageError(f"there is no key {options.key}")
-    deployment.keys.delete(options.key)
+    deployment.keys.delete(key, datetime.now(UTC))
     return {"id": options.key, "deleted": True}

@@ -9,7 +9,7 @@ from datetime import timedelta
 from paylink.domain.api_key import ApiKey, generate
 from paylink.domain.errors import ApiKeyNotFoundError, ForbiddenError, PaylinkError
 from paylink.domain.organization import Owner
-from paylink.ports import ApiKeyRepository, Clock, CredentialsStore
+from paylink.ports import ApiKeyRepository, Clock, CredentialsStore, VersionConflictError
 from paylink.services.list_items import ListRequest, Page, list_items
 
 
@@ -35,7 +35,8 @@ def create_api_key(
     """A new key and its plain text; the same again for the same seed.
 
     The text is never stored, so a repeated request gets it made again from the seed and a secret of
-    the organization's. Raises ForbiddenError for more rights than the creator's.
+    the organization's. Raises ForbiddenError for more rights than the creator's, and
+    ApiKeyNotFoundError for a repetition after the key was deleted.
     """
     if _exceeds(wanted.permissions, creator_permissions):
         raise ForbiddenError("A key can't permit more than the key that makes it.")
@@ -59,7 +60,13 @@ def create_api_key(
     made_before = keys.get(key.id)
     if made_before is not None:
         return made_before, plain
-    keys.put(key)
+    try:
+        keys.add(key)
+    except VersionConflictError:
+        made_meanwhile = keys.get(key.id)
+        if made_meanwhile is None:
+            raise ApiKeyNotFoundError("The key that this request made was deleted.") from None
+        return made_meanwhile, plain
     return key, plain
 
 
@@ -79,6 +86,7 @@ def delete_api_key(
     owner: Owner,
     deleter_permissions: frozenset[str] | None,
     keys: ApiKeyRepository,
+    clock: Clock,
 ) -> ApiKey:
     """Ends a key of the caller's; within a minute nobody takes it.
 
@@ -89,7 +97,7 @@ def delete_api_key(
         raise ApiKeyNotFoundError()
     if _exceeds(key.permissions, deleter_permissions):
         raise ForbiddenError("A key can't end one that permits more than itself.")
-    keys.delete(key_id)
+    keys.delete(key, clock())
     return key
 
 

@@ -57,7 +57,8 @@ def create_endpoint(
 ) -> tuple[WebhookEndpoint, str]:
     """A new endpoint and its secret, which is shown once; the same again for the same seed.
 
-    Raises ValidationError for a URL that must not be called.
+    Raises ValidationError for a URL that must not be called, and WebhookNotFoundError for a
+    repetition after the endpoint was deleted.
     """
     _check_url(wanted.url, ports.sender)
     now = ports.clock()
@@ -127,13 +128,13 @@ def update_endpoint(
     return _changed(endpoint_id, change, owner, ports)
 
 
-def delete_endpoint(endpoint_id: str, owner: Owner, webhooks: WebhookRepository) -> WebhookEndpoint:
+def delete_endpoint(endpoint_id: str, owner: Owner, ports: EndpointPorts) -> WebhookEndpoint:
     """Ends an endpoint: nothing more is sent to it, not even what is on its way.
 
     Raises WebhookNotFoundError.
     """
-    endpoint = read_endpoint(endpoint_id, owner, webhooks)
-    webhooks.delete_endpoint(endpoint)
+    endpoint = read_endpoint(endpoint_id, owner, ports.webhooks)
+    ports.webhooks.delete_endpoint(endpoint, ports.clock())
     return endpoint
 
 

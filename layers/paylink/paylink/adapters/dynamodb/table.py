@@ -12,7 +12,7 @@ import logging
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, cast
 
@@ -20,6 +20,7 @@ from pydantic import TypeAdapter
 
 from paylink.domain.errors import StateConflictError
 from paylink.domain.events import DomainEvent
+from paylink.domain.organization import Owner
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 _ATTEMPTS = 5
+_TOMBSTONES_STAND = timedelta(hours=48)
 _LONGEST_KEY, _LONGEST_SORT_KEY = 2048, 1024  # bytes
 
 logger = logging.getLogger(__name__)
@@ -139,6 +141,22 @@ def _decoded(value: Mapping[str, Any]) -> Any:
 def epoch(moment: datetime) -> int:
     """Whole seconds, as the table's time-to-live wants them."""
     return int(moment.timestamp())
+
+
+def tombstone(pk: str, sk: str, owner: Owner, now: datetime) -> Item:
+    """What is left of a deleted item whose maker may still repeat the request: its id is taken.
+
+    It outlasts the idempotency key that the id follows from.
+    """
+    return {
+        "pk": pk,
+        "sk": sk,
+        "schema": SCHEMA,
+        "organization_id": owner[0],
+        "mode": owner[1],
+        "deleted_at": now.isoformat(),
+        "ttl": epoch(now + _TOMBSTONES_STAND),
+    }
 
 
 def _fits(key: str, longest: int) -> bool:

@@ -20,6 +20,7 @@ from paylink.adapters.dynamodb.table import (
     epoch,
     outbox,
     shape,
+    tombstone,
 )
 from paylink.domain.events import DomainEvent
 from paylink.domain.organization import Mode
@@ -46,8 +47,9 @@ class DynamoWebhooks:
             ExpressionAttributeValues=encode(values),
             ConsistentRead=True,
         )
+        items = [decode(item) for page in pages for item in page["Items"]]
         found: list[WebhookEndpoint] = [
-            _endpoints.validate_python(decode(item)) for page in pages for item in page["Items"]
+            _endpoints.validate_python(item) for item in items if "deleted_at" not in item
         ]
         return sorted(found, key=lambda e: (e.created_at, e.id), reverse=True)
 
@@ -55,7 +57,7 @@ class DynamoWebhooks:
         self, organization_id: str, mode: Mode, endpoint_id: str
     ) -> WebhookEndpoint | None:
         item = self._table.get(_partition(organization_id, mode), f"{_ENDPOINT}{endpoint_id}")
-        return _endpoints.validate_python(item) if item else None
+        return _endpoints.validate_python(item) if item and "deleted_at" not in item else None
 
     def add_endpoint(self, endpoint: WebhookEndpoint) -> None:
         self._write([self._table.put(_endpoint_item(endpoint, ()), "attribute_not_exists(pk)")])
@@ -64,11 +66,9 @@ class DynamoWebhooks:
         self._write([self._put_endpoint(endpoint, ())])
         return replace(endpoint, version=endpoint.version + 1)
 
-    def delete_endpoint(self, endpoint: WebhookEndpoint) -> None:
-        self._table.client.delete_item(
-            TableName=self._table.name,
-            Key=encode(dict(zip(("pk", "sk"), _endpoint_key(endpoint), strict=True))),
-        )
+    def delete_endpoint(self, endpoint: WebhookEndpoint, now: datetime) -> None:
+        left = tombstone(*_endpoint_key(endpoint), endpoint.owner, now)
+        self._table.write([self._table.put(left)])
 
     def delivery(self, delivery_id: str) -> Delivery | None:
         item = self._table.get(f"DELIVERY#{delivery_id}", "DELIVERY")

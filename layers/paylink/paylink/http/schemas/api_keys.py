@@ -148,6 +148,7 @@ CREATE = Operation(
     request=CreateApiKey,
     response=CreatedApiKeyObject,
     status=201,
+    errors=(ApiKeyNotFoundError,),
 )
 LIST = Operation("List API keys", ApiKeyObject, listed=True)
 DELETE = Operation(

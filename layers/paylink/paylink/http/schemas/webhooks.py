@@ -353,6 +353,7 @@ CREATE = Operation(
     request=CreateWebhook,
     response=WebhookWithSecret,
     status=201,
+    errors=(WebhookNotFoundError,),
 )
 LIST = Operation("List webhook endpoints", WebhookObject, listed=True)
 GET = Operation("Get a webhook endpoint", WebhookObject, errors=(WebhookNotFoundError,))
