@@ -221,7 +221,9 @@ def start_watcher(ports: Ports) -> None:
 
 def seed(ports: Ports) -> dict[str, str]:
     """Organizations, keys and endpoints, made by the product's code on the layers' packages."""
-    folders = [ROOT / "layers" / "paylink", layer_packages(ROOT / "layers" / "dependencies")]
+    layers = ROOT / "layers"
+    packages = (layer_packages(layers / name) for name in ("dependencies", "pdf"))
+    folders = [layers / "paylink", *packages]
     environment = {
         **_own_environment(),
         **ADMINISTRATOR,

@@ -91,8 +91,11 @@ def _part(named: str, records: list[dict[str, Any]]) -> Answer:
     assert isinstance(message, EmailMessage)  # noqa: S101
     attachments = list(message.iter_attachments())
     if part == "html":
-        # As a mail program shows it: no script, nothing from elsewhere.
-        closed = "sandbox allow-popups; default-src 'none'; style-src 'unsafe-inline'"
+        # As a mail program shows it: no script, and pictures only of this machine's own stack.
+        closed = (
+            "sandbox allow-popups; default-src 'none'; style-src 'unsafe-inline';"
+            " img-src http://127.0.0.1:*"
+        )
         headers = {"Content-Type": "text/html; charset=utf-8", "Content-Security-Policy": closed}
         return 200, headers, record["BodyHtml"].encode()
     if part.isdigit() and int(part) < len(attachments):

@@ -27,9 +27,9 @@ from paylink.operator.deployment import Deployment
 from paylink.operator.stripe_account import STRIPE_SECRET_KEY, STRIPE_WEBHOOK_SECRETS
 
 SEED_FILE = STATE / "seed.json"
-_MADE = "4"
+_MADE = "5"
 """Counts up when an older seed lacks something: accounts are items since 2, own rates since 3,
-endpoints hear of disputes since 4."""
+endpoints hear of disputes since 4, the first seller has a logo since 5."""
 
 # Stripe accounts of the sandbox are read off the key: sk_test_<account>_<anything>.
 SELLERS: list[dict[str, Any]] = [
@@ -45,6 +45,7 @@ SELLERS: list[dict[str, Any]] = [
             "--tax-id": "DE123456789",
             "--email": "billing@example.com",
             "--website": "https://example.com",
+            "--logo": str(Path(__file__).with_name("logo.png")),
             "--time-zone": "Europe/Berlin",
         },
     },

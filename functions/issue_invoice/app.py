@@ -11,15 +11,20 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from paylink import bootstrap
+from paylink.presentation import documents
 from paylink.presentation.document_pdf import render_document
-from paylink.presentation.documents import credit_note_document, invoice_document
 from paylink.services.issue_credit_notes import issue_credit_notes
 from paylink.services.issue_invoice import issue_invoice
+from paylink.services.logos import logo_of
 
 processor = BatchProcessor(event_type=EventType.SQS)
 bootstrap.ready(
     bootstrap.payments, bootstrap.invoices, bootstrap.credit_notes, bootstrap.invoice_store
 )
+
+
+def render(facts: documents.DocumentFacts) -> bytes:
+    return render_document(facts, logo_of(facts.document.seller, bootstrap.logos()))
 
 
 def issue(record: SQSRecord) -> None:
@@ -30,7 +35,7 @@ def issue(record: SQSRecord) -> None:
         invoices=bootstrap.invoices(),
         organizations=bootstrap.organizations(),
         store=bootstrap.invoice_store(),
-        render=lambda invoice: render_document(invoice_document(invoice)),
+        render=lambda invoice: render(documents.invoice_document(invoice)),
         clock=bootstrap.clock,
     )
     issue_credit_notes(
@@ -39,7 +44,7 @@ def issue(record: SQSRecord) -> None:
         invoices=bootstrap.invoices(),
         credit_notes=bootstrap.credit_notes(),
         store=bootstrap.invoice_store(),
-        render=lambda note: render_document(credit_note_document(note)),
+        render=lambda note: render(documents.credit_note_document(note)),
         clock=bootstrap.clock,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,7 +13,7 @@ from playwright.sync_api import Browser, Page
 from paylink.domain.language import LANGUAGES
 from paylink.presentation.pages import Page as Rendered
 from paylink.presentation.pages import payable_page
-from tests.unit.test_pages import CHECKOUT, EN, SELLER, a_payment, every_page
+from tests.unit.test_pages import CHECKOUT, EN, LOGO, SELLER, a_payment, every_page
 
 PHONE, DESK = {"width": 360, "height": 740}, {"width": 1280, "height": 900}
 
@@ -35,7 +36,7 @@ def pages_in(locale: Locale) -> list[Rendered]:
     with_code = payable_page(
         a_payment(url="https://pay.example.com/pay/pay_1"), SELLER, locale, [CHECKOUT]
     )
-    return [with_code, *every_page(locale=locale)]
+    return [with_code, *every_page(locale=locale, seller=replace(SELLER, logo=LOGO))]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

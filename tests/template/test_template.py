@@ -119,6 +119,15 @@ def test_a_caller_gets_our_answer_and_not_the_gateways(name: str) -> None:
         assert timeout < 30
 
 
+def test_what_serves_logos_reaches_nothing_else() -> None:
+    (statement,) = (statement for name, statement in statements() if name == "Logos")
+    assert statement == {
+        "Effect": "Allow",
+        "Action": "s3:GetObject",
+        "Resource": {"Fn::Sub": "${InvoiceBucket.Arn}/logos/*"},
+    }
+
+
 def test_asynchronous_functions_are_those_known() -> None:
     # A new one belongs here, and then has to pass the next test.
     assert set(asynchronous_functions()) == {

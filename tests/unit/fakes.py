@@ -650,6 +650,22 @@ class FakeInvoiceStore:
         return f"https://bucket.example/{key}?name={file_name}"
 
 
+class FakeLogoStore:
+    """Fulfils `paylink.ports.LogoStore`."""
+
+    def __init__(self, *, unreachable: bool = False) -> None:
+        self.pictures: dict[str, bytes] = {}
+        self.unreachable = unreachable
+
+    def put(self, key: str, picture: bytes) -> None:
+        self.pictures.setdefault(key, picture)
+
+    def find(self, key: str) -> bytes | None:
+        if self.unreachable:
+            raise ConnectionError("the bucket can't be reached")
+        return self.pictures.get(key)
+
+
 class FakeMailer:
     """Fulfils `paylink.ports.Mailer`; ``trouble`` is raised by the next sends, in this order."""
 

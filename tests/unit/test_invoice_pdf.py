@@ -20,11 +20,13 @@ from fpdf import FPDF
 from fpdf.fonts import TTFFont
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from PIL import Image
 from pypdf import PageObject, PdfReader
 from pypdf.generic import DictionaryObject
 
 from paylink.domain.customer import Buyer
 from paylink.domain.invoice import Invoice
+from paylink.domain.logo import Logo
 from paylink.domain.organization import Address, Organization
 from paylink.domain.payment import LineItem
 from paylink.domain.tax import TaxLine
@@ -439,6 +441,60 @@ def test_a_document_has_the_sellers_colour() -> None:
     contents = page.get_contents()
     assert contents is not None
     assert re.search(rb"(?<![\d.])1(\.0+)? 0(\.0+)? 0(\.0+)? rg", contents.get_data())
+
+
+def with_logo(
+    picture: Image.Image, form: str = "PNG", **changes: object
+) -> tuple[DocumentFacts, bytes]:
+    """A document of a seller with this logo, and the logo's file."""
+    file = io.BytesIO()
+    picture.save(file, form)
+    seller = replace(SELLER, logo=Logo("logos/org_1/a.png", *picture.size))
+    return invoice_document(invoice_of(seller=seller, **changes)), file.getvalue()  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("form", ["PNG", "JPEG"])
+@pytest.mark.parametrize("size", [(1200, 120), (400, 100), (200, 600)])
+@pytest.mark.parametrize("country", ["FR", "US"])
+def test_the_logo_is_on_top_whole_and_unstretched(
+    form: str, size: tuple[int, int], country: str
+) -> None:
+    buyer = replace(BUYER, address=Address(country=country), name="شركة النخيل 株式会社")
+    document, logo = with_logo(Image.new("RGB", size, "navy"), form, buyer=buyer)
+    content = render_document(document, logo)
+    assert content == render_document(document, logo)
+    (page,) = PdfReader(io.BytesIO(content)).pages
+    (image,) = page.images
+    assert image.image is not None
+    assert image.image.size == size
+    drawn = page.get_contents()
+    assert drawn is not None
+    placed = re.search(rb"q ([\d.]+) 0 0 ([\d.]+) ([\d.]+) ([\d.]+) cm /I1 Do Q", drawn.get_data())
+    assert placed is not None
+    width, height, x, y = (float(number) / 72 * 25.4 for number in placed.groups())
+    assert width / height == pytest.approx(size[0] / size[1], rel=0.01)
+    assert width <= 50.1
+    assert height <= 16.1
+    assert x == pytest.approx(18, abs=0.1)
+    page_height = float(page.mediabox.height) / 72 * 25.4
+    assert y + height < page_height - 10
+    (plain,) = read(invoice_of(buyer=buyer)).pages
+    assert page.extract_text() == plain.extract_text()
+
+
+@pytest.mark.parametrize("cut", [0, 5, 40, 90])
+def test_a_broken_logo_is_left_out_and_logged(cut: int, caplog: pytest.LogCaptureFixture) -> None:
+    document, logo = with_logo(Image.effect_noise((200, 100), 50))
+    (page,) = PdfReader(io.BytesIO(render_document(document, logo[:cut] or b"<svg/>"))).pages
+    assert not page.images
+    assert "INV-2026-000042" in page.extract_text()
+    assert "a document goes without its logo, which is no picture" in caplog.messages
+
+
+def test_a_lost_logo_is_left_out() -> None:
+    document, _ = with_logo(Image.new("RGB", (200, 100), "navy"))
+    (page,) = PdfReader(io.BytesIO(render_document(document, None))).pages
+    assert not page.images
 
 
 def test_a_buyer_of_whom_nothing_is_known_is_no_obstacle() -> None:

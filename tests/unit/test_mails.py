@@ -13,6 +13,7 @@ import pytest
 from paylink.adapters.ses import message_of
 from paylink.domain.customer import Buyer
 from paylink.domain.invoice import Invoice
+from paylink.domain.logo import Logo
 from paylink.domain.mail import Attachment, EndpointNotice, InvoiceMailing, Mail
 from paylink.domain.organization import Address, Organization
 from paylink.domain.payment import LineItem, TaxLine
@@ -67,10 +68,16 @@ def invoice_of(**changes: object) -> Invoice:
 
 
 def mail_of(
-    invoice: Invoice, attachment: Attachment | None = PDF, *, asked_for: bool = False
+    invoice: Invoice,
+    attachment: Attachment | None = PDF,
+    *,
+    asked_for: bool = False,
+    logo_url: str | None = None,
 ) -> Mail:
     until = NOW + timedelta(days=7)
-    mailing = InvoiceMailing(invoice, "anna@example.com", URL, until, attachment, asked_for)
+    mailing = InvoiceMailing(
+        invoice, "anna@example.com", URL, until, attachment, asked_for, logo_url
+    )
     return invoice_mail(mailing)
 
 
@@ -90,10 +97,12 @@ class Seen(HTMLParser):
         self.text = ""
         self.tags: set[str] = set()
         self.links: list[str] = []
+        self.images: list[dict[str, str | None]] = []
         self.feed(html)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.add(tag)
+        self.images += [dict(attrs)] if tag == "img" else []
         self.links += [value or "" for name, value in attrs if name in {"href", "src"}]
 
     def handle_data(self, data: str) -> None:
@@ -144,6 +153,18 @@ def test_the_button_has_the_sellers_colour() -> None:
     coloured = mail_of(invoice_of(seller=replace(SELLER, accent="#7a1fa2"))).html
     assert coloured.count("background:#7a1fa2") == 2
     assert "#1f5f4f" not in coloured
+
+
+@pytest.mark.parametrize("name", [SELLER.name, *HOSTILE])
+def test_the_logo_stands_for_the_sellers_name(name: str) -> None:
+    seller = replace(SELLER, name=name, logo=Logo("logos/org_1/a.png", 500, 100))
+    address = "https://pay.example.com/logos/org_1/a.png"
+    mail = mail_of(invoice_of(seller=seller), logo_url=address)
+    (image,) = Seen(mail.html).images
+    assert (image["src"], image["alt"]) == (address, name)
+    assert (image["width"], image["height"]) == ("200", "40")
+    assert set(image) == {"src", "alt", "width", "height", "class", "style"}
+    assert not Seen(mail_of(invoice_of(seller=replace(seller, logo=None))).html).images
 
 
 def test_the_sandbox_says_so() -> None:

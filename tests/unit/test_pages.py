@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from paylink.domain.customer import Buyer, PaymentMethod
 from paylink.domain.invoice import Invoice, issue
 from paylink.domain.language import LANGUAGES
+from paylink.domain.logo import Logo
 from paylink.domain.organization import Address, Organization
 from paylink.domain.payment import LineItem, Payment, Settlement
 from paylink.presentation.formatting import format_day, format_money
@@ -49,6 +50,7 @@ SELLER: Final = Organization(
 # babel warns of what formatting.py asks of it; what comes out is checked here all the same.
 pytestmark = pytest.mark.filterwarnings("ignore:The force_frac parameter:DeprecationWarning")
 
+LOGO: Final = Logo("logos/org_1/0123456789abcdef0123456789abcdef.png", 400, 100)
 CARD: Final = PaymentMethod("fp_1", "pm_1", "card", "visa", "4242")
 HOSTILE: Final = (
     '"><img src=x onerror=alert(1)>',
@@ -281,6 +283,33 @@ def test_no_page_needs_javascript_or_anything_from_elsewhere() -> None:
         assert all((link["href"] or "").startswith("data:") for link in reader.all("link"))
         assert "url(" not in reader.style
         assert len(page.html.encode()) < 30_000
+
+
+def test_a_sellers_logo_is_on_every_page_about_a_payment() -> None:
+    pages = every_page(seller=replace(SELLER, logo=LOGO))
+    for page, plain in zip(pages, every_page(), strict=True):
+        reader = Reader(page)
+        # Relative: right with whatever address or path the service is reached by.
+        expected = {
+            "class": "logo",
+            "src": f"../{LOGO.key}",
+            "alt": SELLER.name,
+            "width": "200",
+            "height": "50",
+        }
+        about_a_payment = bool(reader.all("footer"))
+        assert reader.all("img") == ([expected] if about_a_payment else [])
+        assert reader.text == Reader(plain).text
+        assert policy_of(page)["img-src"] == "'self' data:"
+        assert len(page.html.encode()) < 30_000
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_a_name_cannot_leave_the_logos_text(text: str) -> None:
+    page = payable_page(a_payment(), replace(SELLER, name=text, logo=LOGO), EN, [CHECKOUT])
+    (image,) = Reader(page).all("img")
+    assert image["alt"] == text
+    assert set(image) == {"class", "src", "alt", "width", "height"}
 
 
 def test_the_policy_allows_exactly_the_style_that_is_in_the_page() -> None:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from paylink.adapters.dynamodb.webhooks import DynamoWebhooks
     from paylink.adapters.eventbridge import EventBridgeBus
     from paylink.adapters.lambda_issuer import LambdaIssuer
-    from paylink.adapters.s3 import S3Invoices
+    from paylink.adapters.s3 import S3Invoices, S3Logos
     from paylink.adapters.ses import SesMailer
     from paylink.adapters.sqs import SqsDeliveries
     from paylink.adapters.ssm import SsmCredentials
@@ -176,6 +176,14 @@ def invoice_store() -> S3Invoices:
     # Where the SDK may choose, it signs URLs by a version that buckets since 2020 don't take.
     signing = client("s3", signature_version="s3v4")
     return S3Invoices(signing, settings().invoice_bucket_name)
+
+
+@cache
+def logos() -> S3Logos:
+    from paylink.adapters.aws import client
+    from paylink.adapters.s3 import S3Logos
+
+    return S3Logos(client("s3"), settings().invoice_bucket_name)
 
 
 @cache

@@ -331,6 +331,14 @@ class InvoiceStore(Protocol):
         """A URL of one minute that downloads the document."""
 
 
+class LogoStore(Protocol):
+    def put(self, key: str, picture: bytes) -> None:
+        """Stores a picture under a key of `domain.logo`; one that is there stays as it is."""
+
+    def find(self, key: str) -> bytes | None:
+        """The picture; None where there is none."""
+
+
 class Mailer(Protocol):
     @property
     def configured(self) -> bool:

@@ -1,10 +1,12 @@
-"""Stored invoices: written once, handed out by URLs of a minute."""
+"""Stored invoices, handed out by URLs of a minute, and sellers' logos; all written once."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
+
+from paylink.domain.logo import media_type_of
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -20,17 +22,7 @@ class S3Invoices:
         self._bucket = bucket
 
     def put(self, key: str, document: bytes) -> None:
-        try:
-            self._client.put_object(
-                Bucket=self._bucket,
-                Key=key,
-                Body=document,
-                ContentType="application/pdf",
-                IfNoneMatch="*",
-            )
-        except ClientError as error:
-            if error.response["Error"]["Code"] != "PreconditionFailed":
-                raise
+        _put_once(self._client, self._bucket, key, document, "application/pdf")
 
     def get(self, key: str) -> bytes:
         return self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
@@ -46,3 +38,36 @@ class S3Invoices:
             },
             ExpiresIn=URL_SECONDS,
         )
+
+
+class S3Logos:
+    """Fulfils `paylink.ports.LogoStore`."""
+
+    def __init__(self, client: S3Client, bucket: str) -> None:
+        self._client = client
+        self._bucket = bucket
+
+    def put(self, key: str, picture: bytes) -> None:
+        media_type = media_type_of(key)
+        if media_type is None:
+            raise ValueError(f"{key} is no key of a logo")
+        _put_once(self._client, self._bucket, key, picture, media_type)
+
+    def find(self, key: str) -> bytes | None:
+        try:
+            return self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
+        except ClientError as error:
+            # That something isn't there is told only to those who may list; our functions may not.
+            if error.response["Error"]["Code"] in {"NoSuchKey", "AccessDenied"}:
+                return None
+            raise
+
+
+def _put_once(client: S3Client, bucket: str, key: str, content: bytes, media_type: str) -> None:
+    try:
+        client.put_object(
+            Bucket=bucket, Key=key, Body=content, ContentType=media_type, IfNoneMatch="*"
+        )
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "PreconditionFailed":
+            raise

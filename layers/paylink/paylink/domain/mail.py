@@ -48,6 +48,8 @@ class InvoiceMailing:
     """None where the PDF couldn't be had; the url leads to it later."""
     asked_for: bool
     """Sent because the seller asked, and not because it was just paid."""
+    logo_url: str | None = None
+    """Where the seller's picture is, if there is one."""
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
+from paylink.domain.logo import Logo
+
 Mode = Literal["live", "sandbox"]
 MODES: tuple[Mode, ...] = ("live", "sandbox")
 Owner = tuple[str, Mode]
@@ -65,6 +67,7 @@ class Organization:
     tax: TaxSettings = field(default_factory=TaxSettings)
     accent: str | None = None
     """The colour of pages and documents, as `domain.color` has checked it."""
+    logo: Logo | None = None
     link_lifetime_days: int | None = None
     """Overrides the deployment's default lifetime of a link."""
     receipts: bool = True

@@ -14,6 +14,7 @@ from paylink.adapters.dynamodb.organizations import DynamoOrganizations
 from paylink.adapters.dynamodb.payments import DynamoPayments
 from paylink.adapters.dynamodb.table import Table
 from paylink.adapters.lambda_issuer import LambdaIssuer
+from paylink.adapters.s3 import S3Logos
 from paylink.adapters.ssm import SsmCredentials
 from paylink.adapters.stripe.accounts import StripeAccounts
 from paylink.domain.organization import Mode, Organization
@@ -28,6 +29,7 @@ class Deployment:
     """The parts of one stack that an operator works on."""
 
     organizations: DynamoOrganizations
+    logos: S3Logos
     keys: DynamoApiKeys
     credentials: SsmCredentials
     payments: DynamoPayments
@@ -50,6 +52,7 @@ class Deployment:
         api_base = outputs.get("StripeApiBase", "")  # no output where it is Stripe's own
         return cls(
             DynamoOrganizations(table),
+            S3Logos(boto3.client("s3"), outputs["InvoiceBucketName"]),
             DynamoApiKeys(table),
             credentials,
             DynamoPayments(table),

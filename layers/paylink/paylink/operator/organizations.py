@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from paylink.domain.color import accent_color
 from paylink.domain.ids import new_id
+from paylink.domain.logo import Logo, logo_key
 from paylink.domain.organization import (
     MODES,
     ORGANIZATION_ID,
@@ -23,6 +24,7 @@ from paylink.domain.organization import (
 )
 from paylink.operator.actions import add_action
 from paylink.operator.deployment import Deployment, UsageError
+from paylink.operator.logos import Picture, read_picture
 from paylink.presentation.countries import COUNTRIES
 
 _TAX_RATE = re.compile(
@@ -72,6 +74,14 @@ def add_to(things: Any) -> None:
         action.add_argument(
             "--accent", type=_accent, help="colour of pages and invoices, e.g. #1f5f4f"
         )
+        logo = action.add_mutually_exclusive_group()
+        logo.add_argument(
+            "--logo",
+            type=read_picture,
+            metavar="FILE",
+            help="picture on pages, invoices and mails: PNG or JPEG, up to 200 kB",
+        )
+        logo.add_argument("--no-logo", action="store_true", help="from now on none")
         action.add_argument(
             "--time-zone", type=_time_zone, help="whose calendar dates invoices, e.g. Europe/Berlin"
         )
@@ -112,7 +122,8 @@ def _save(
     given = {
         f.name: getattr(options, f.name)
         for f in fields(Organization)
-        if f.name not in {"id", "address", "tax"} and getattr(options, f.name, None) is not None
+        if f.name not in {"id", "address", "tax", "logo"}
+        and getattr(options, f.name, None) is not None
     }
     address = {
         f.name: getattr(options, f.name)
@@ -121,6 +132,8 @@ def _save(
     }
     if "tax_ids" in given:
         given["tax_ids"] = tuple(given["tax_ids"])
+    if options.logo or options.no_logo:
+        given["logo"] = options.logo and _kept(deployment, organization, options.logo)
     tax: dict[str, Any] = {
         name: value
         for name, value in (
@@ -139,6 +152,13 @@ def _save(
     _check_tax(organization)
     deployment.organizations.put(organization)
     return asdict(organization)
+
+
+def _kept(deployment: Deployment, organization: Organization, picture: Picture) -> Logo:
+    """Those from before stay: invoices and mails that were made with them name them."""
+    key = logo_key(organization.id, picture.content, picture.kind)
+    deployment.logos.put(key, picture.content)
+    return Logo(key, picture.width, picture.height)
 
 
 def _check_tax(organization: Organization) -> None:

@@ -7,6 +7,8 @@ The module is slow to import (fpdf2, fonts): only the functions that issue docum
 
 from __future__ import annotations
 
+import io
+import logging
 import re
 import unicodedata
 from collections.abc import Callable
@@ -15,6 +17,7 @@ from functools import partial
 from typing import Final, cast
 
 from fpdf import FPDF, ViewerPreferences
+from PIL import Image
 
 from paylink.domain.color import parse_color
 from paylink.presentation.document_view import DocumentView, LineRow, Party, view_document
@@ -32,6 +35,7 @@ _FOOTER_HEIGHT: Final = 20.0
 _GUTTER: Final = 6.0
 _CELL: Final = 1.6
 """Space between a table's edge and its text."""
+_LOGO_BOX: Final = (50.0, 16.0)
 _AMOUNT_WIDTH: Final = 33.0
 _QUANTITY_WIDTH: Final = 18.0
 _LINE: Final = 4.7
@@ -54,13 +58,15 @@ _WARNING: Final = (128, 70, 8)
 _WARNING_SHADE: Final = (255, 243, 214)
 _WATERMARK: Final = (244, 238, 226)
 
+logger = logging.getLogger(__name__)
 
-def render_document(facts: DocumentFacts) -> bytes:
+
+def render_document(facts: DocumentFacts, logo: bytes | None = None) -> bytes:
     """The PDF of an invoice or a credit note, in its language; equal input, equal bytes.
 
     A4, or Letter where the buyer (else the seller) has that paper. A character that no font has is
     printed as its Unicode name in brackets, a lone surrogate as U+FFFD; control characters are
-    spaces, and invisible ones are left out.
+    spaces, and invisible ones are left out. A ``logo`` that is no picture is logged and left out.
     """
     document = facts.document
     view = view_document(facts)
@@ -72,19 +78,30 @@ def render_document(facts: DocumentFacts) -> bytes:
         document.seller.address.country,
     )
     typeface = Typeface((*view.texts(), document.seller.name), regions)
-    pdf = _Pages(view, typeface)
+    pdf = _Pages(view, typeface, logo if logo and _is_picture(logo) else None)
     pdf.creation_date = document.issued_at.astimezone(UTC)
     with typeface.installed(pdf):
         pdf.draw()
         return bytes(pdf.output())
 
 
+def _is_picture(content: bytes) -> bool:
+    try:
+        with Image.open(io.BytesIO(content), formats=("PNG", "JPEG")) as picture:
+            picture.load()
+    except (OSError, SyntaxError, ValueError):
+        logger.warning("a document goes without its logo, which is no picture")
+        return False
+    return True
+
+
 class _Pages(FPDF):
     """The pages of one document; widths and positions in millimetres."""
 
-    def __init__(self, view: DocumentView, typeface: Typeface) -> None:
+    def __init__(self, view: DocumentView, typeface: Typeface, logo: bytes | None) -> None:
         super().__init__(format=view.paper)
         self._view = view
+        self._logo = logo
         self._accent: Color = parse_color(view.accent) if view.accent else _ACCENT
         self._print = typeface.printable
         self._in_table = False
@@ -104,6 +121,7 @@ class _Pages(FPDF):
     def draw(self) -> None:
         """Lays out the whole document."""
         self.add_page()
+        self._draw_logo()
         self._draw_title()
         self._draw_parties()
         self._draw_lines()
@@ -134,6 +152,12 @@ class _Pages(FPDF):
         self._style(_BODY_SIZE, _WARNING, bold=True)
         self._text(text, self.l_margin, self.epw, align="C", height=8)
         self.set_y(self.y + 13)
+
+    def _draw_logo(self) -> None:
+        if self._view.logo and self._logo:
+            width, height = self._view.logo.fitted(*_LOGO_BOX)
+            self.image(io.BytesIO(self._logo), self.l_margin, self.y, width, height)
+            self.set_y(self.y + height + 7)
 
     def _draw_title(self) -> None:
         top = self.y

@@ -18,6 +18,7 @@ from babel import Locale
 from babel.numbers import format_decimal, format_percent
 
 from paylink.domain.document import Document
+from paylink.domain.logo import Logo
 from paylink.domain.organization import Address
 from paylink.domain.tax import TaxLine
 from paylink.presentation.documents import DocumentFacts
@@ -107,6 +108,7 @@ class DocumentView:
     """Of its numbers and dates."""
     accent: str | None
     """The seller's colour."""
+    logo: Logo | None
     paper: str
     """``A4`` or ``letter``."""
     facts: tuple[Row, ...]
@@ -158,6 +160,7 @@ def view_document(facts: DocumentFacts) -> DocumentView:
         language=document.language,
         locale=locale,
         accent=seller.accent,
+        logo=seller.logo,
         paper="letter" if _paper_country(document) in _LETTER_COUNTRIES else "A4",
         facts=tuple(_facts(facts, t, day)),
         seller=Party(

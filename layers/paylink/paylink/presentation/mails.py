@@ -26,6 +26,7 @@ from paylink.presentation.texts import Texts, texts_in
 
 _ACCENT: Final = "#1f5f4f"  # as in page.css
 _DARK_CARD: Final = parse_color("#1a211e")
+_LOGO_BOX: Final = (200, 64)  # as on pages
 _RULE: Final = "-" * 40
 
 _environment = Environment(
@@ -69,6 +70,8 @@ def invoice_mail(mailing: InvoiceMailing) -> Mail:
         amount=parts["amount"],
         seller=seller,
         url=mailing.url,
+        logo_url=mailing.logo_url,
+        logo_size=seller.logo.fitted(*_LOGO_BOX) if seller.logo else None,
         attached=mailing.attachment is not None,
         **_colors(seller),
     )

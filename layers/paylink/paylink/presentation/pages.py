@@ -2,7 +2,7 @@
 
 They are the one place where text that strangers wrote meets a browser: everything is escaped by the
 template engine, and the strict content security policy would stop what slipped through. No page
-needs JavaScript or a second request.
+needs JavaScript or, but for the seller's logo, a second request.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ from paylink.services.own_tax import PlaceForm
 _TEMPLATES: Final = Path(__file__).parent / "templates"
 _STYLE: Final = (_TEMPLATES / "page.css").read_text(encoding="utf-8")
 _DARK_CARD: Final = parse_color("#1a211e")  # as in page.css
+_LOGO_BOX: Final = (200, 64)  # CSS pixels
 _ORIGIN: Final = re.compile(r"https?://(?:[A-Za-z0-9.-]+|\[[0-9a-fA-F:.]+\])(?::[0-9]{1,5})?")
 _PROBLEMS: Final = {400: "problem_400", 404: "problem_404"} | dict.fromkeys(
     (502, 503, 504), "problem_unavailable"
@@ -248,6 +249,7 @@ def _render(
         day=day,
         payment=payment,
         seller=seller,
+        logo_box=_LOGO_BOX,
         sandbox=payment is not None and payment.mode == "sandbox",
         **values,
     )
@@ -289,7 +291,7 @@ def _headers(checkout_origins: Sequence[str] | None, style: str) -> dict[str, st
     policy = {
         "default-src": "'none'",
         "style-src": f"'sha256-{digest}'",
-        "img-src": "data:",
+        "img-src": "'self' data:",
         "form-action": targets,
         "frame-ancestors": "'none'",
         "base-uri": "'none'",

@@ -112,7 +112,16 @@ def _send(invoice: Invoice, base_url: str, ports: MailPorts, *, asked_for: bool)
         raise EmailNotSendableError("The buyer's e-mail address is none that can be written to.")
     link = make_download_link(invoice, base_url, credentials=ports.credentials, clock=ports.clock)
     attachment = _attachment(invoice, ports)
-    mailing = InvoiceMailing(invoice, to, link.url, link.expires_at, attachment, asked_for)
+    logo = invoice.seller.logo
+    mailing = InvoiceMailing(
+        invoice,
+        to,
+        link.url,
+        link.expires_at,
+        attachment,
+        asked_for,
+        f"{base_url}/{logo.key}" if logo else None,
+    )
     ports.mailer.send(ports.compose(mailing))
 
 
