@@ -18,6 +18,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
 from tests.local.acting import Api
+from tests.local.leaks import leaks
 from tests.local.stack import ROOT, Stack, make, ports_environment
 
 CLIENTS = Path(__file__).parent / "clients"
@@ -26,10 +27,12 @@ Outcomes = Counter[str]
 
 @pytest.fixture(scope="session")
 def stack() -> Iterator[Stack]:
+    """At the end, what all tests had it log and store is looked through for secrets."""
     running = os.environ.get("PAYLINK_TEST_STATE")
     if running:
         with contextlib.closing(Stack.at(Path(running).resolve())) as found:
             yield found
+            assert leaks(found) == []
         return
     state = ROOT / ".local" / "tests"
     make("stop", state=state)
@@ -39,6 +42,7 @@ def stack() -> Iterator[Stack]:
     try:
         with contextlib.closing(Stack.at(state)) as ours:
             yield ours
+            assert leaks(ours) == []
     finally:
         make("stop", state=state)
 
