@@ -270,7 +270,7 @@ class MemoryPayments:
             transaction
             for transaction in self._memory.transactions.values()
             if owner(transaction) == (organization_id, mode)
-            and customer_id in {None, transaction.customer_id}
+            and customer_id in {None, None if transaction.settles else transaction.customer_id}
         ]
         return newest_first(transactions, before, limit)
 

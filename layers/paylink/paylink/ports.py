@@ -147,7 +147,8 @@ class PaymentRepository(Protocol):
         *,
         customer_id: str | None = None,
     ) -> Sequence[tuple[str, Transaction]]:
-        """Transactions older than a position, newest first, with their positions."""
+        """Transactions older than a position, newest first, with their positions; of a customer
+        only those that no payment's settlement leads to."""
 
     def due(self, now: datetime) -> Iterable[str]:
         """Ids of payments that somebody must look after by now, oldest first within each shard."""

@@ -102,6 +102,11 @@ class CheckoutSession:
         return self.id is not None and not self.ended and now < self.expires_at
 
 
+def session_key(payment_id: str, generation: int) -> str:
+    """The provider's idempotency key of a payment's checkout or charge."""
+    return f"{payment_id}:{generation}"
+
+
 @dataclass(frozen=True)
 class Attempt:
     """The newest try to pay within one checkout."""
@@ -449,6 +454,11 @@ class Transaction:
     @property
     def amount_total(self) -> int:
         return self.amount_subtotal + self.tax_amount
+
+    @property
+    def settles(self) -> bool:
+        """Whether the payment was paid by it: then the payment's settlement leads to it."""
+        return self.paid_at is not None and not self.surplus
 
 
 @dataclass(frozen=True)

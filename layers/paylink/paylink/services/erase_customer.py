@@ -70,7 +70,11 @@ def erase_customer(
     ports.payments.hold(held, ports.clock())
     try:
         for payment in _all(lambda before: ports.payments.page(*owner, customer.id, before, _PAGE)):
-            _forget_payment(payment, owner, ports)
+            forgotten = _forget_payment(payment, owner, ports)
+            paid = forgotten.settlement if forgotten else None
+            paid_by = ports.payments.transaction(paid.transaction_id) if paid else None
+            if paid_by is not None:
+                _forget_transaction(paid_by, ports)
         for transaction in _all(
             lambda before: ports.payments.transactions_page(
                 *owner, before, _PAGE, customer_id=customer.id
@@ -105,11 +109,12 @@ def _withdrawn(reference: str, owner: Owner, ports: ErasurePorts) -> Customer:
     raise StateConflictError()
 
 
-def _forget_payment(payment: Payment, owner: Owner, ports: ErasurePorts) -> None:
+def _forget_payment(payment: Payment, owner: Owner, ports: ErasurePorts) -> Payment | None:
+    """The payment without the person; None if it isn't there any more."""
     found: Payment | None = payment
     for attempt in range(_ATTEMPTS):
         if found is None:
-            return
+            return None
         if found.status == "processing":
             raise PaymentNotCancelableError(
                 f"{found.id} of this customer is being processed. Ask again once it has settled."
@@ -128,14 +133,12 @@ def _forget_payment(payment: Payment, owner: Owner, ports: ErasurePorts) -> None
             raise StateConflictError()  # the invoice that is about to be issued names the buyer
         forgotten = erased_payment(found)
         if forgotten == found:
-            return
+            return found
         try:
-            ports.payments.commit(Commit(forgotten))
+            return ports.payments.commit(Commit(forgotten))
         except VersionConflictError:
             back_off(attempt)
             found = ports.payments.get(payment.id)
-        else:
-            return
     raise StateConflictError()
 
 

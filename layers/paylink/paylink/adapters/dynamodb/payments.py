@@ -42,7 +42,7 @@ from paylink.adapters.dynamodb.table import (
 from paylink.domain.errors import ChargeInProgressError, CustomerNotFoundError
 from paylink.domain.events import DomainEvent
 from paylink.domain.organization import Mode
-from paylink.domain.payment import Payment, Transaction, told_of
+from paylink.domain.payment import Payment, Transaction, session_key, told_of
 from paylink.ports import (
     ChargeLease,
     Commit,
@@ -65,7 +65,7 @@ def payment_key(payment_id: str) -> tuple[str, str]:
 
 def payment_told(item: Item) -> Told:
     """What a payment's item says of its own events."""
-    return partial(told_of, _payments.validate_python(item))
+    return partial(told_of, _payment(item))
 
 
 def due_shard(payment_id: str) -> str:
@@ -135,7 +135,7 @@ class DynamoPayments:
 
     def get(self, payment_id: str) -> Payment | None:
         item = self._table.get(*payment_key(payment_id))
-        return _payments.validate_python(item) if item else None
+        return _payment(item) if item else None
 
     def commit(self, commit: Commit) -> Payment:
         payment = replace(commit.payment, version=commit.payment.version + 1)
@@ -186,7 +186,7 @@ class DynamoPayments:
             before=before,
             limit=limit,
         )
-        return [(place, _payments.validate_python(item)) for place, item in found]
+        return [(place, _payment(item)) for place, item in found]
 
     def transaction(self, transaction_id: str) -> Transaction | None:
         item = self._table.get(f"TRANSACTION#{transaction_id}", "TRANSACTION")
@@ -244,6 +244,9 @@ class DynamoPayments:
 def _payment_item(payment: Payment, events: Sequence[DomainEvent]) -> Item:
     pk, sk = payment_key(payment.id)
     item: Item = {"pk": pk, "sk": sk, "schema": SCHEMA, **shape(payment, _payments)}
+    for session in item.get("sessions", ()):
+        _leave_out(_usual_of_session(item["id"], session), session)
+    _leave_out(_usual(item), item)
     item |= {"version": payment.version}
     item |= list_attributes(
         "payment",
@@ -260,6 +263,35 @@ def _payment_item(payment: Payment, events: Sequence[DomainEvent]) -> Item:
     return item
 
 
+def _payment(item: Item) -> Payment:
+    sessions = [
+        {**_usual_of_session(item["id"], session), **session}
+        for session in item.get("sessions", ())
+    ]
+    payment: Payment = _payments.validate_python({**_usual(item), **item, "sessions": sessions})
+    return payment
+
+
+def _usual(item: Item) -> Item:
+    """What members nearly always are, so that they take no space then."""
+    return {
+        "customer_public_id": item.get("customer_id"),
+        "last_attempt_id": item.get("settlement", {}).get("charge_id"),
+    }
+
+
+def _usual_of_session(payment_id: str, session: Item) -> Item:
+    return {"idempotency_key": session_key(payment_id, session["generation"]), "request": {}}
+
+
+def _leave_out(usual: Item, item: Item) -> None:
+    for name, value in usual.items():
+        if item.get(name) == value:
+            item.pop(name, None)
+        else:
+            item.setdefault(name, None)  # so that it isn't taken for what it usually is
+
+
 def _transaction_item(transaction: Transaction) -> Item:
     return {
         "pk": f"TRANSACTION#{transaction.id}",
@@ -272,6 +304,6 @@ def _transaction_item(transaction: Transaction) -> Item:
             transaction.mode,
             transaction.created_at,
             transaction.id,
-            transaction.customer_id,
+            None if transaction.settles else transaction.customer_id,
         ),
     }

@@ -42,6 +42,7 @@ from paylink.domain.payment import (
     Payment,
     Refund,
     Transaction,
+    session_key,
 )
 from paylink.domain.provider_event import ProviderEvent
 from paylink.domain.refund import RefundState
@@ -108,7 +109,7 @@ class StripeAccount:
         generation = len(payment.sessions) + 1
         return CheckoutSession(
             generation=generation,
-            idempotency_key=f"{payment.id}:{generation}",
+            idempotency_key=session_key(payment.id, generation),
             request=request,
             expires_at=datetime.fromtimestamp(request["expires_at"], UTC),
             tax=payment.tax,
@@ -203,7 +204,7 @@ class StripeAccount:
         generation = len(payment.sessions) + 1
         return CheckoutSession(
             generation=generation,
-            idempotency_key=f"{payment.id}:{generation}",
+            idempotency_key=session_key(payment.id, generation),
             request=charges.intent_parameters(payment, self._deployment_id),
             expires_at=now + _KEYS_KEPT,
         )

@@ -1,0 +1,56 @@
+"""What a guest's paid payment costs in write units: docs/data-model.md explains each of them."""
+
+from __future__ import annotations
+
+from tests.integration.world import World
+from tests.integration.write_units import Cost, spent
+
+
+def total(costs: list[Cost]) -> int:
+    return sum(units for _, units in costs)
+
+
+def test_a_guests_link_is_ten_units(world: World) -> None:
+    world.post_payment(key="first")
+    with spent(world) as costs:
+        assert world.post_payment(key="second").status == 201
+    assert costs == [
+        ("PAYMENT", 4),
+        ("due", 1),
+        ("listed", 1),
+        ("IDEMPOTENCY", 2),
+        ("PAYMENT", 2),
+    ]
+    assert total(costs) == 10
+
+
+def test_news_that_a_guest_paid_are_fourteen_units(world: World) -> None:
+    world.stripe.pay(world.checkout_url(world.create()["id"]))
+    event = world.provider_event("checkout.session.completed")
+    with spent(world) as costs:
+        assert world.deliver(event).json["outcome"] == "succeeded"
+    assert costs == [
+        ("PAYMENT", 4),
+        ("due", 1),
+        ("by_customer", 1),
+        ("TRANSACTION", 2),
+        ("listed", 1),
+        ("CUSTOMER", 2),
+        ("listed", 1),
+        ("PAYMENT_METHOD", 2),
+    ]
+    assert total(costs) == 14
+
+
+def test_opening_reading_and_news_that_say_nothing_new_write_nothing(world: World) -> None:
+    payment = world.create(key="k")
+    with spent(world) as costs:
+        world.stripe.pay(world.checkout_url(payment["id"]))
+        world.post_payment(key="k")
+    assert costs == []
+    event = world.provider_event("checkout.session.completed")
+    world.deliver(event)
+    with spent(world) as costs:
+        world.deliver(event)
+        world.payment(payment["id"])
+    assert costs == []
