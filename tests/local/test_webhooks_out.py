@@ -11,6 +11,7 @@ from commet.resources.webhooks import Webhooks
 from standardwebhooks import Webhook
 
 from tests.local.stack import Stack, wait_for
+from tests.local.test_receipts import await_mails
 from tests.receiver import Answer, Answers, Receiver, receiver
 
 
@@ -118,13 +119,15 @@ def test_o1_one_that_hangs_delays_neither_others_nor_the_provider(stack: Stack) 
         assert 10_000 <= first["milliseconds"] < 12_000
 
 
-def test_o1_one_that_is_gone_is_switched_off(stack: Stack) -> None:
+def test_o1_one_that_is_gone_is_switched_off_and_its_owner_told(stack: Stack) -> None:
     with registered(stack, ["customer.created"], lambda _p, _n: Answer(410)) as (company, endpoint):
         customer(stack)
         await_delivery(stack, endpoint, "failed")
         now = stack.call("GET", f"/webhooks/{endpoint['id']}")
         assert (now["isActive"], now["disabledReason"]) == (False, "gone")
         assert len(company.got) == 1
+        (mail,) = await_mails(stack, endpoint["url"], 1)
+        assert f"PATCH /webhooks/{endpoint['id']}" in mail["BodyText"]
 
 
 @pytest.mark.parametrize(
