@@ -21,9 +21,12 @@ from tests.local.stack import Stack, make
 from tests.template.test_template import FUNCTIONS, LAYER, ROLE_GLOBALS, TEMPLATE, resources
 from tools.artifact.artifact import CLIENTS_ARE_MADE_IN, aws_services, copy_code, strip
 
+# The operator's command runs elsewhere, with packages of its own.
 IMPORT_ALL = """
 import importlib, pkgutil, paylink
 for module in pkgutil.walk_packages(paylink.__path__, "paylink."):
+    if module.name.startswith(("paylink.cli", "paylink.operator")):
+        continue
     try:
         importlib.import_module(module.name)
     except ImportError as error:

@@ -32,6 +32,15 @@ NOBODY = "nobody"
 Physical = Callable[[str], str]
 
 
+TABLE, BUCKET, LOGOS, SECRETS, SENDER = (
+    "Table.Arn",
+    "${InvoiceBucket.Arn}/*",
+    "${InvoiceBucket.Arn}/logos/*",
+    "arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter/${AWS::StackName}/*",
+    "arn:${AWS::Partition}:ses:${AWS::Region}:${AWS::AccountId}:identity/${ReceiptSender}",
+)
+
+
 @dataclass(frozen=True)
 class Attempt:
     """``resource`` is written as the template's policies have it."""
@@ -68,18 +77,15 @@ def granted(function: str) -> frozenset[tuple[str, str]]:
     config = FUNCTIONS[function].get("EventInvokeConfig", {}).get("DestinationConfig", {})
     # SAM adds this right to the role itself.
     failures = [("sqs:SendMessage", as_text(to["Destination"])) for to in config.values()]
-    return frozenset(
-        [
-            *failures,
-            *(
-                (action, as_text(resource))
-                for name, statement in statements()
-                if name == function
-                for action in as_list(statement["Action"])
-                for resource in as_list(statement["Resource"])
-            ),
-        ]
-    )
+    rights = {
+        (action, as_text(resource))
+        for name, statement in statements()
+        if name == function
+        for action in as_list(statement["Action"])
+        for resource in as_list(statement["Resource"])
+    }
+    logos = {(action, LOGOS) for action, resource in rights if resource == BUCKET}
+    return frozenset([*failures, *rights, *logos])
 
 
 def on_queue(action: str, queue: str) -> Attempt:
@@ -90,14 +96,6 @@ def on_queue(action: str, queue: str) -> Attempt:
         ),
     }[action]
     return Attempt(action, f"{queue}.Arn", "sqs", lambda sqs, at: call(sqs, at(queue)))
-
-
-TABLE, BUCKET, SECRETS, SENDER = (
-    "Table.Arn",
-    "${InvoiceBucket.Arn}/*",
-    "arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter/${AWS::StackName}/*",
-    "arn:${AWS::Partition}:ses:${AWS::Region}:${AWS::AccountId}:identity/${ReceiptSender}",
-)
 
 
 def mail_from(sender: str) -> Callable[[Any, Physical], object]:
@@ -150,6 +148,8 @@ ATTEMPTS = [
     # Documents
     Attempt("s3:GetObject", BUCKET, "s3", lambda s3, at: s3.get_object(
         Bucket=at("InvoiceBucket"), Key="none")),
+    Attempt("s3:GetObject", LOGOS, "s3", lambda s3, at: s3.get_object(
+        Bucket=at("InvoiceBucket"), Key="logos/none")),
     Attempt("s3:PutObject", BUCKET, "s3", lambda s3, at: s3.put_object(
         Bucket=at("InvoiceBucket"), Key="none", Body=b"", ContentMD5="AAAAAAAAAAAAAAAAAAAAAA==")),
     Attempt("s3:GetObject", NOBODY, "s3", lambda s3, _: s3.get_object(
