@@ -193,3 +193,30 @@ def test_a_key_whose_use_can_not_be_noted_lets_its_caller_in(clock: FakeClock) -
     key, plain = generate("org_1", "live", "shop", START)
     keys.add(key)
     assert Authenticator(keys, clock).caller_with(plain).key_id == key.id
+
+
+def test_a_seed_makes_the_same_key_wherever_and_another_seed_another() -> None:
+    seed, other = bytes(range(32)), bytes(range(1, 33))
+    expires = START + timedelta(days=30)
+    allowed = frozenset({"payment:read"})
+    key, plain = generate("org_1", "live", "shop", START, expires, allowed, seed)
+    assert plain == generate("org_2", "live", "till", START, None, allowed, seed)[1]
+    assert plain[:8] == "rk_live_"
+    assert len(plain) == 8 + 12 + 32 + 6
+    assert key_id_of(plain) == key.id
+    assert key == ApiKey(
+        id=plain[8:20],
+        organization_id="org_1",
+        mode="live",
+        name="shop",
+        secret_hash=hash_of(plain),
+        prefix=plain[:12],
+        created_at=START,
+        expires_at=expires,
+        permissions=allowed,
+    )
+    different = generate("org_1", "live", "shop", START, expires, allowed, other)[1]
+    assert different[8:20] != plain[8:20]
+    assert different[20:36] != plain[20:36]
+    assert different[36:52] != plain[36:52]
+    assert plain[20:36] != plain[36:52]

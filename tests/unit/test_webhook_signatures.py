@@ -13,15 +13,16 @@ from standardwebhooks import Webhook
 
 from paylink.domain.webhook import (
     KEPT_FOR,
+    Attempt,
     Delivery,
     delivery_of,
     resent,
     secret_of,
     signed_headers,
 )
-from paylink.domain.webhook_events import Outgoing
+from paylink.domain.webhook_events import Outgoing, outgoing
 from tests.unit.fakes import START
-from tests.unit.test_webhook_rules import DELIVERY, ENDPOINT
+from tests.unit.test_webhook_rules import DELIVERY, ENDPOINT, after
 
 NEW = secret_of(ENDPOINT, 2, "signing_1")
 OLD = secret_of(ENDPOINT, 1, "signing_1")
@@ -138,3 +139,83 @@ def test_that_it_is_sent_again_names_delivery_and_endpoint() -> None:
     assert (told.type, told.time) == ("webhook_delivery.resent", START)
     assert (told.organization_id, told.mode) == ("org_1", "sandbox")
     assert told.data == {"deliveryId": DELIVERY.id, "endpointId": "wh_1"}
+
+
+def test_a_delivery_as_it_is_kept_before_its_first_attempt() -> None:
+    assert (
+        Delivery(
+            id=DELIVERY.id,
+            organization_id="org_1",
+            mode="sandbox",
+            endpoint_id="wh_1",
+            event_id=DELIVERY.event_id,
+            event="customer.created",
+            body=DELIVERY.body,
+            created_at=START,
+            updated_at=START,
+            expires_at=START + timedelta(days=30),
+            next_attempt_at=START,
+        )
+        == DELIVERY
+    )
+
+
+def test_the_log_keeps_the_newest_attempts() -> None:
+    earlier = tuple(Attempt(START, number, 500) for number in range(30))
+    tried = after(Attempt(START, 99, 500), replace(DELIVERY, attempts=earlier)).delivery
+    assert [attempt.milliseconds for attempt in tried.attempts] == [*range(1, 30), 99]
+    assert tried.updated_at == START + timedelta(milliseconds=99)
+
+
+def test_a_successful_test_says_nothing_of_how_the_endpoint_is() -> None:
+    endpoint = replace(ENDPOINT, failed_in_row=2)
+    concluded = after(Attempt(START, 20, 200), replace(DELIVERY, test=True), endpoint)
+    assert concluded.endpoint is None
+
+
+def test_what_an_owner_is_told_of_an_endpoint_that_was_switched_off() -> None:
+    endpoint = replace(ENDPOINT, failed_in_row=2, description="Orders")
+    concluded = after(Attempt(START, 1000, 503), replace(DELIVERY, tries=7), endpoint)
+    ended = START + timedelta(seconds=1)
+    assert concluded.endpoint is not None
+    assert concluded.endpoint.updated_at == ended
+    (event,) = concluded.events
+    assert (event.type, event.time) == ("webhook_endpoint.disabled", ended)
+    assert (event.organization_id, event.mode) == ("org_1", "sandbox")
+    assert event.data == {
+        "endpointId": "wh_1",
+        "url": "https://hooks.example.com/",
+        "description": "Orders",
+        "reason": "failing",
+        "failedEvents": 3,
+        "responseCode": 503,
+    }
+
+
+def test_what_every_event_about_money_has_besides() -> None:
+    (link,) = (o for o in outgoing("payment.failed", {"kind": "link", "paymentId": "pay_1"}))
+    assert link.name == "payment_link.failed"
+    assert link.data == {
+        "paymentId": "pay_1",
+        "status": None,
+        "amount": None,
+        "currency": None,
+        "description": None,
+        "customerId": None,
+        "failureCode": "",
+        "failureMessage": "",
+        "paymentMethod": None,
+        "subPaymentMethod": None,
+        "paymentContext": {
+            "reason": "one_time_payment",
+            "paymentLinkId": "pay_1",
+            "recovery": None,
+        },
+    }
+    received = next(
+        o
+        for o in outgoing("invoice.issued", {"kind": "charge", "paymentId": "pay_1"})
+        if o.name == "payment.received"
+    )
+    assert received.data["provider"] == "stripe"
+    assert outgoing("payment.refunded", {"kind": "charge"})[0].data["paymentLinkId"] is None

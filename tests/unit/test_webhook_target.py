@@ -182,3 +182,48 @@ def test_the_local_stack_may_call_this_machine(url: str) -> None:
 def test_but_nothing_else_inside(url: str) -> None:
     with pytest.raises(TargetRefusedError):
         parse_target(url, local=True)
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("", "It must be an absolute https URL of visible ASCII characters."),
+        ("https://a.example/ b", "It must be an absolute https URL of visible ASCII characters."),
+        ("x", "It must be an absolute https URL."),
+        ("https://[::1/", "It must be an absolute https URL."),
+        ("http://hooks.example.com/", "It must be an absolute https URL."),
+        ("https://a:b@hooks.example.com/", "It must not have a user name or password."),
+        ("https://hooks.example.com/#x", "It must not have a fragment."),
+        ("https://hooks.example.com:80/", "Its port must be 443, or 1024 or above."),
+        ("https://hooks.example.com:1023/", "Its port must be 443, or 1024 or above."),
+        ("https://127.1/", "An address must be written as four decimal numbers."),
+        ("https://hooks/", "Its host must be a full name, such as hooks.example.com."),
+        ("https://10.0.0.5/", "Its host is not on the public internet."),
+        ("https://a.internal/", "Its host is not on the public internet."),
+    ],
+)
+def test_its_owner_is_told_what_is_wrong_with_it(url: str, message: str) -> None:
+    with pytest.raises(TargetRefusedError) as refused:
+        parse_target(url, local=False)
+    assert str(refused.value) == message
+
+
+def test_what_is_no_address_says_so() -> None:
+    with pytest.raises(TargetRefusedError) as refused:
+        check_address("hooks.example.com", local=False)
+    assert str(refused.value) == "Its host has no valid address."
+
+
+def test_the_limits_themselves_are_allowed() -> None:
+    for port in (1024, 65535):
+        assert parse_target(f"https://hooks.example.com:{port}/", local=False).port == port
+    longest = "https://hooks.example.com/" + "x" * (2048 - 26)
+    assert parse_target(longest, local=False).path == "/" + "x" * (2048 - 26)
+    with pytest.raises(TargetRefusedError):
+        parse_target(f"{longest}x", local=False)
+    name = ".".join(["a" * 62] * 4)[:249] + ".com"
+    assert len(name) == 253
+    assert parse_target(f"https://{name}/", local=False).host == name
+    with pytest.raises(TargetRefusedError):
+        parse_target(f"https://a{name}/", local=False)
+    assert parse_target("http://localhost/", local=True).port == 80

@@ -279,7 +279,7 @@ def conclude(
     if endpoint.is_active and (gone or after.failed_in_row >= FAILED_IN_ROW):
         reason: DisabledReason = "gone" if gone else "failing"
         after = replace(after, is_active=False, disabled_reason=reason, updated_at=now)
-        return Conclusion(failed, after, (_disabled(after, delivery, now),))
+        return Conclusion(failed, after, (_disabled(after, failed, now),))
     return _concluded(failed, endpoint, after, attempt)
 
 
