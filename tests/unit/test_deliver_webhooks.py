@@ -18,6 +18,7 @@ from paylink.domain.webhook import (
     delivery_of,
 )
 from paylink.domain.webhook_events import Outgoing
+from paylink.metrics import unmeasured
 from paylink.ports import (
     CredentialsStore,
     DeliveryCall,
@@ -57,6 +58,7 @@ class Company:
             sender=cast("WebhookSender", self),
             clock=lambda: START,
             queue=cast("DeliveryQueue", Queue(self)),
+            metrics=unmeasured,
             waits=[timedelta(minutes=1)] * 7,
             jitter=lambda: 0,
         )
