@@ -9,6 +9,7 @@ import copy
 import json
 import re
 import subprocess
+from graphlib import TopologicalSorter
 from typing import Any
 
 import pytest
@@ -154,6 +155,17 @@ def test_a_canary_is_taken_back_by_the_alarms_of_its_function(
         assert policy["DeploymentGroupName"] == {"Ref": f"{name}DeploymentGroup"}
     replaced = {key for key, resource in found.items() if "UpdatePolicy" in resource}
     assert replaced == {f"{name}Aliaslive" for name in CANARIES}
+
+
+def test_no_resource_waits_for_itself(translated: dict[str, Resources]) -> None:
+    """Linters see no circle that goes through the API's definition; a deployment fails by it."""
+    found = translated["all on"]
+    waits_for = {}
+    for name, resource in found.items():
+        text = json.dumps(resource)
+        named = re.findall(r'"(?:Ref|DependsOn)": "(\w+)"|"Fn::GetAtt": \["(\w+)"|\$\{(\w+)', text)
+        waits_for[name] = {part for parts in named for part in parts} & set(found) - {name}
+    TopologicalSorter(waits_for).prepare()
 
 
 BEFORE_THE_API = {"ApiDomain", "ApiDomainMapping", "Distribution"}
