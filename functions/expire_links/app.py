@@ -7,7 +7,7 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from paylink import bootstrap
-from paylink.observability import logger
+from paylink.observability import logger, run_by_aws
 from paylink.services.sweep_payments import sweep_payments
 
 # Enough for what is under way when the time is up: two slow calls to the provider.
@@ -16,6 +16,7 @@ RESERVE_MILLISECONDS = 25_000
 bootstrap.ready(bootstrap.payments, bootstrap.providers)
 
 
+@run_by_aws
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, int]:
     sweep = sweep_payments(
         datetime.fromisoformat(event["time"]),

@@ -1,11 +1,12 @@
 """Every hour: handles what Stripe could not tell us, as if its webhooks had come."""
 
 from dataclasses import asdict
+from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from paylink import bootstrap
-from paylink.observability import logger
+from paylink.observability import logger, run_by_aws
 from paylink.services.hear_undelivered import HearingPorts, hear_undelivered
 
 # Enough for the event that is under way when the time is up: two slow calls to the provider.
@@ -14,7 +15,8 @@ RESERVE_MILLISECONDS = 25_000
 bootstrap.ready(bootstrap.organizations, bootstrap.payments, bootstrap.providers)
 
 
-def lambda_handler(_event: object, context: LambdaContext) -> dict[str, int]:
+@run_by_aws
+def lambda_handler(_event: dict[str, Any], context: LambdaContext) -> dict[str, int]:
     hearing = hear_undelivered(
         HearingPorts(
             organizations=bootstrap.organizations(),

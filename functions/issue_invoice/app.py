@@ -1,23 +1,13 @@
 """Off the bus, by its queue: a paid payment's invoice, and credit notes as its refunds are."""
 
-from typing import Any
-
-from aws_lambda_powertools.utilities.batch import (
-    BatchProcessor,
-    EventType,
-    process_partial_response,
-)
-from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
-from aws_lambda_powertools.utilities.typing import LambdaContext
-
 from paylink import bootstrap
+from paylink.consumer import Envelope, consumer
 from paylink.presentation import documents
 from paylink.presentation.document_pdf import render_document
 from paylink.services.issue_credit_notes import issue_credit_notes
 from paylink.services.issue_invoice import issue_invoice
 from paylink.services.logos import logo_of
 
-processor = BatchProcessor(event_type=EventType.SQS)
 bootstrap.ready(
     bootstrap.payments, bootstrap.invoices, bootstrap.credit_notes, bootstrap.invoice_store
 )
@@ -27,8 +17,9 @@ def render(facts: documents.DocumentFacts) -> bytes:
     return render_document(facts, logo_of(facts.document.seller, bootstrap.logos()))
 
 
-def issue(record: SQSRecord) -> None:
-    payment_id = record.json_body["detail"]["data"]["paymentId"]
+@consumer
+def lambda_handler(envelope: Envelope) -> None:
+    payment_id = envelope["detail"]["data"]["paymentId"]
     issue_invoice(
         payment_id,
         payments=bootstrap.payments(),
@@ -47,7 +38,3 @@ def issue(record: SQSRecord) -> None:
         render=lambda note: render(documents.credit_note_document(note)),
         clock=bootstrap.clock,
     )
-
-
-def lambda_handler(event: dict[str, Any], context: LambdaContext) -> Any:
-    return process_partial_response(event, issue, processor, context)

@@ -1,23 +1,13 @@
 """Off the bus, by its queue: e-mails about what has happened, to whom it matters."""
 
-from typing import Any
-
-from aws_lambda_powertools.utilities.batch import (
-    BatchProcessor,
-    EventType,
-    process_partial_response,
-)
-from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
-from aws_lambda_powertools.utilities.typing import LambdaContext
-
 from paylink import bootstrap
 from paylink.adapters.eventbridge import domain_event
+from paylink.consumer import Envelope, consumer
 from paylink.domain import events
 from paylink.domain.events import DomainEvent
 from paylink.services.notify_owner import notify_owner
 from paylink.services.send_invoice import send_receipt
 
-processor = BatchProcessor(event_type=EventType.SQS)
 bootstrap.ready(bootstrap.mail_ports, bootstrap.notice_ports)
 
 
@@ -33,10 +23,7 @@ def notice(event: DomainEvent) -> None:
 MAILS = {events.INVOICE_ISSUED: receipt, events.WEBHOOK_ENDPOINT_DISABLED: notice}
 
 
-def send(record: SQSRecord) -> None:
-    event = domain_event(record.json_body)
+@consumer
+def lambda_handler(envelope: Envelope) -> None:
+    event = domain_event(envelope)
     MAILS[event.type](event)
-
-
-def lambda_handler(event: dict[str, Any], context: LambdaContext) -> Any:
-    return process_partial_response(event, send, processor, context)

@@ -8,12 +8,16 @@ import json
 import logging
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from aws_lambda_powertools.utilities.batch.exceptions import BatchProcessingError
 
 from tests.integration.stripe_driver import DECLINED, Buyer, signature, webhook_body
+from tests.integration.test_webhooks_out import register
 from tests.integration.world import World
+from tests.receiver import Answer as Delivered
+from tests.receiver import receiver
 
 CARDS = ("4242424242424242", "4242 4242 4242 4242", "4000000000000002", "4000 0000 0000 0002")
 
@@ -120,6 +124,74 @@ def test_a_receipt_names_its_buyer_to_nobody_else(
     assert_clean(world, text)
     for private in ("private.example", "Private Person", "token="):
         assert private not in text
+
+
+def test_one_payments_ids_lead_through_every_hop(
+    world: World, logs: Logs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the caller's request to their own server: what the caller named, what AWS named, the
+    payment's id as far as it goes, and the event's id from the bus to its delivery."""
+
+    def by(function: str, *parts: Any) -> Any:
+        names.append((function, len(logs.lines())))
+        return invoke(function, *parts)
+
+    names: list[tuple[str, int]] = []
+    invoke = world.invoke
+    monkeypatch.setattr(world, "invoke", by)
+    with receiver(lambda _path, _before: Delivered()) as company:
+        register(world, company.url, ["payment_link.completed"])
+        made = world.create(headers={"x-request-id": "req-of-the-caller"})
+        world.stripe.pay(world.checkout_url(made["id"]))
+        world.deliver_everything()
+        world.issue_invoices()
+        world.send_webhooks()
+        (delivered,) = company.got
+    starts = [start for _, start in names]
+    lines = logs.lines()
+    said: dict[str, list[dict[str, Any]]] = {}
+    for (function, start), end in zip(names, [*starts[1:], len(lines)], strict=True):
+        said.setdefault(function, []).extend(lines[start:end])
+    about = {
+        function: [line for line in entries if line.get("payment_id") == made["id"]]
+        for function, entries in said.items()
+    }
+    assert {line["request_id"] for line in about["create_payment"]} == {"req-of-the-caller"}
+    for function in (
+        *("create_payment", "stripe_webhook", "dispatch_events"),
+        *("issue_invoice", "fan_out_event"),
+    ):
+        assert about[function], function
+    events = {
+        line["event_type"]: line["event_id"]
+        for line in about["dispatch_events"]
+        if line["message"] == "event on the bus"
+    }
+    assert {"payment.created", "payment.succeeded", "invoice.issued"} <= events.keys()
+    (issued,) = [line for line in about["issue_invoice"] if line["message"] == "invoice issued"]
+    assert issued["event_id"] == events["payment.succeeded"]
+    told = {
+        line["event_id"]: line["delivery_ids"]
+        for line in about["fan_out_event"]
+        if line["message"] == "event fanned out"
+    }
+    (attempt,) = [x for x in said["deliver_webhooks"] if x["message"] == "webhook attempted"]
+    assert told[events["invoice.issued"]] == [attempt["delivery_id"]]
+    assert attempt["webhook_id"] == delivered.headers["webhook-id"]
+    for function, entries in said.items():
+        assert all(line["request_id"] for line in entries), function
+
+
+def test_what_was_not_handled_says_which_event_and_why(world: World, logs: Logs) -> None:
+    payment = world.paid()
+    world.dispatch()
+    world.aws.fail_once("write", "InternalServerError")
+    with contextlib.suppress(BatchProcessingError):
+        world.issue_invoices()
+    failures = [line for line in logs.lines() if line["message"] == "an event was not handled"]
+    assert [line["payment_id"] for line in failures] == [payment["id"]]
+    assert failures[0]["event_id"]
+    assert "exception" in failures[0]
 
 
 def test_every_request_is_one_line_with_its_id(world: World, logs: Logs) -> None:

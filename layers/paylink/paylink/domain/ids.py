@@ -21,6 +21,12 @@ def derived_id(prefix: str, *source: str) -> str:
     return f"{prefix}_{_characters(int.from_bytes(digest))}"
 
 
+def is_id(text: str, prefix: str) -> bool:
+    """Whether a text has the form of one of our ids."""
+    head, _, rest = text.partition("_")
+    return head == prefix and len(rest) == _LENGTH and set(rest) <= set(_ALPHABET)
+
+
 def _characters(number: int) -> str:
     characters = []
     for _ in range(_LENGTH):

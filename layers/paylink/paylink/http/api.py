@@ -18,6 +18,7 @@ from paylink.domain.errors import (
     PaylinkError,
     RateLimitedError,
 )
+from paylink.domain.ids import is_id
 from paylink.http.auth import Caller
 from paylink.http.envelope import Response, failure, json_response
 from paylink.http.operation import Operation, Route
@@ -77,6 +78,7 @@ class Api:
                 bootstrap.settings().public_base_url,
                 context.get_remaining_time_in_millis() / 1000,
             )
+            logger.append_keys(**_payment_of(request))
             response = self._routes.get(request.route, _nowhere)(request)
         except PaylinkError as error:
             response = self._failed(error, request)
@@ -103,6 +105,12 @@ class Api:
         if error.status >= 500:
             logger.warning("answering with a failure", extra={"code": error.code})
         return self._fallback(error, request)
+
+
+def _payment_of(request: Request) -> dict[str, str]:
+    """For the log; anything else in its place is what somebody typed, and stays out of it."""
+    payment_id = request.parameters.get("paymentId", "")
+    return {"payment_id": payment_id} if is_id(payment_id, "pay") else {}
 
 
 def _admit(request: Request, permission: str) -> tuple[Caller, dict[str, str]]:

@@ -7,6 +7,7 @@ something that the retry, with the same payment, or the pay page completes.
 
 from __future__ import annotations
 
+import logging
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -44,6 +45,8 @@ from paylink.services.provider_customers import has_provider_customer
 SHORTEST_LIFETIME = timedelta(minutes=30)
 LONGEST_LIFETIME = timedelta(days=365)
 _CAUSE = "create"
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,6 +164,7 @@ def _finish(payment: Payment, record: IdempotencyRecord | None, ports: PaymentPo
     except VersionConflictError:
         # Somebody else is finishing this payment; the retry gets what they made of it.
         raise IdempotencyInProgressError() from None
+    logger.info("link made", extra={"payment_id": payment.id})
     return answer
 
 

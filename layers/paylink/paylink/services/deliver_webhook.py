@@ -140,7 +140,7 @@ def _tell(delivery: Delivery, attempt: Attempt, conclusion: Conclusion, metrics:
         "webhook attempted",
         extra={
             "delivery_id": delivery.id,
-            "event_id": delivery.event_id,
+            "webhook_id": delivery.event_id,
             "endpoint_id": delivery.endpoint_id,
             "event": delivery.event,
             "attempt": delivery.tries,

@@ -44,5 +44,9 @@ def fan_out_event(
     queue.send(calls)
     logger.info(
         "event fanned out",
-        extra={"event_id": event.id, "event_type": event.type, "deliveries": len(calls)},
+        extra={
+            "event_id": event.id,
+            "event_type": event.type,
+            "delivery_ids": [call.delivery_id for call in calls],
+        },
     )

@@ -7,6 +7,7 @@ and raises half a dozen error types on hostile input, so both are dealt with her
 from __future__ import annotations
 
 import json
+import logging
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ from paylink.domain.organization import Mode
 from paylink.domain.provider_event import ProviderEvent
 from paylink.metrics import SIGNATURE_FAILURES, Measure, Metrics
 from paylink.ports import CredentialsStore
+
+logger = logging.getLogger(__name__)
 
 TOLERANCE_SECONDS = 300
 _LATEST = 1 << 36  # seconds that a date can have
@@ -80,7 +83,11 @@ def receive_webhook(
     except InvalidWebhookError:
         metrics(Measure(SIGNATURE_FAILURES, 1, {"mode": known_mode}))
         raise
-    return Delivery(organization_id, known_mode, translate_event(event))
+    delivery = Delivery(organization_id, known_mode, translate_event(event))
+    if delivery.event is not None:
+        about = {"event_id": delivery.event.id, "event_type": delivery.event.type}
+        logger.info("the payment provider tells", extra=about)
+    return delivery
 
 
 def verify_webhook(
