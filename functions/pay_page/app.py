@@ -3,7 +3,7 @@
 from paylink import bootstrap
 from paylink.http.api import Api
 from paylink.http.envelope import Response
-from paylink.http.link_pages import asked_by, link_response, problem_response
+from paylink.http.link_pages import asked_by, link_response, looked_at, problem_response
 from paylink.http.request import Request
 from paylink.services.documents import download_document
 from paylink.services.open_checkout import open_checkout
@@ -16,11 +16,11 @@ bootstrap.ready(bootstrap.payments, bootstrap.invoices, bootstrap.credentials)
 @lambda_handler.public("GET /pay/{paymentId}")
 def look(request: Request) -> Response:
     view = view_link(
-        request.parameters["paymentId"],
-        request.query.get("session_id"),
+        *looked_at(request),
         payments=bootstrap.payments(),
         organizations=bootstrap.organizations(),
         invoices=bootstrap.invoices(),
+        credit_notes=bootstrap.credit_notes(),
         credentials=bootstrap.credentials(),
         clock=bootstrap.clock,
     )

@@ -8,7 +8,7 @@ from paylink.http.idempotency import Body, Seed, once
 from paylink.http.json_body import parse_optional
 from paylink.http.request import Request
 from paylink.http.schemas.invoices import SEND, present_sent
-from paylink.services.send_invoice import send_invoice
+from paylink.services.send_document import send_invoice
 
 lambda_handler = Api()
 bootstrap.ready(bootstrap.mail_ports)

@@ -18,7 +18,7 @@ from tests.integration.test_transactions import (
     refund_in_the_dashboard,
     refunds_at_stripe,
 )
-from tests.integration.world import World
+from tests.integration.world import World, http_event
 
 GET, LIST = "GET /credit-notes/{noteId}", "GET /credit-notes"
 LINK = "POST /credit-notes/{noteId}/download-links"
@@ -220,3 +220,41 @@ def test_a_download_link_opens_the_pdf_for_a_week(world: World, route: str, stat
     assert world.download(note["invoiceId"], token).status == 404
     world.clock.offset += timedelta(days=7, minutes=1)
     assert world.download(note["id"], token).status == 404
+
+
+def test_the_buyer_is_sent_the_credit_note_and_told_once_that_it_is_void(world: World) -> None:
+    payment_id, transaction_id = paid_transaction(world)
+    world.issue_invoices()
+    world.refund(transaction_id, {"amount": 1500})
+    world.issue_invoices()
+    sent = world.mail_event()
+    for _ in range(2):
+        world.invoke("send_mails", sent)
+    (note,) = listed(world)
+    about = f"/documents/{note['id']}?token="
+    (mail,) = (m for m in world.aws.mails() if note["creditNoteNumber"] in str(m["Subject"]))
+    plain = mail.get_body(("plain",))
+    assert plain is not None
+    assert about in plain.get_content()
+    (pdf,) = mail.iter_attachments()
+    assert pdf.get_filename() == f"{note['creditNoteNumber']}.pdf"
+    receipt = world.http(
+        "pay_page", http_event("pay_page", parameters={"paymentId": payment_id})
+    ).text
+    assert f"Rechnungskorrektur herunterladen <bdi>{note['creditNoteNumber']}</bdi>" in receipt
+    assert about in receipt
+
+    (at_stripe,) = refunds_at_stripe(world)
+    world.stripe.control("POST", f"refunds/{at_stripe['id']}/fail", {})
+    deliver(world, *refund_events(world))
+    world.issue_invoices()
+    void = world.mail_event()
+    for _ in range(2):
+        world.invoke("send_mails", void)
+        world.invoke("send_mails", sent)
+    subjects = [" ".join(str(m["Subject"]).split()) for m in world.aws.mails()]
+    assert [s for s in subjects if note["creditNoteNumber"] in s] == [
+        f"Rechnungskorrektur {note['creditNoteNumber']} von Example Studio GmbH",
+        f"Rechnungskorrektur {note['creditNoteNumber']} von Example Studio GmbH ist ungültig",
+    ]
+    assert world.aws.item("CREDIT_NOTE#")["receipt"] == "taken_back"

@@ -19,6 +19,7 @@ from tests.integration.aws import DEAD_LETTERS, PHYSICAL_IDS
 from tests.integration.template import STACK_NAME
 from tests.integration.test_invoices_and_downloads import never_stored
 from tests.integration.test_operators_command import refused
+from tests.integration.test_transactions import paid_transaction
 from tests.integration.world import World
 
 
@@ -129,6 +130,27 @@ def test_an_invoice_that_is_not_there_is_said(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert "there is no" in refused(world, capsys, "invoices", "render", "inv_none")
+
+
+def test_credit_notes_are_rendered_and_exported_for_the_books(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    payment_id, transaction_id = paid_transaction(world)
+    world.refund(transaction_id, {"amount": 1500})
+    world.issue_invoices()
+    note = world.aws.item("CREDIT_NOTE#")
+    rendered = world.operator("credit-notes", "render", note["id"])
+    assert rendered == {
+        "id": note["id"],
+        "number": note["number"],
+        "document": note["document_key"],
+        "rendered": False,
+    }
+    assert "there is no" in refused(world, capsys, "credit-notes", "render", note["invoice_id"])
+    (row,) = exported(world, capsys, "credit-notes", *around_now(world))
+    assert (row["number"], row["invoice number"]) == (note["number"], note["invoice_number"])
+    assert (row["subtotal"], row["tax"], row["total"]) == ("12.61", "2.39", "15.00")
+    assert (row["status"], row["voided"], row["payment"]) == ("issued", "", payment_id)
 
 
 def exported(world: World, capsys: pytest.CaptureFixture[str], *how: str) -> list[dict[str, str]]:

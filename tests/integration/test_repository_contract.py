@@ -834,7 +834,7 @@ def test_a_credit_note_is_read_as_it_was_issued(store: Store) -> None:
     payment, invoice = invoiced(store)
     note = note_of(invoice, 1)
     assert store.credit_notes.get(note.id) is None
-    store.credit_notes.add(note, 2026, 1, payment.version)
+    store.credit_notes.add(note, 2026, 1, payment.version, [])
     assert store.credit_notes.get(note.id) == note
     assert store.payments.get("pay_1") == replace(payment, version=payment.version + 1)
     store.credit_notes.set_document(note, "a/b.pdf")
@@ -846,7 +846,7 @@ def test_credit_notes_have_a_number_series_of_their_own(store: Store) -> None:
     for number in (1, 2, 3):
         assert store.credit_notes.next_sequence("org_a", "sandbox", 2026) == number
         note = note_of(invoice, number)
-        store.credit_notes.add(note, 2026, number, payment.version + number - 1)
+        store.credit_notes.add(note, 2026, number, payment.version + number - 1, [])
     assert store.credit_notes.next_sequence("org_a", "sandbox", 2027) == 1
     assert store.credit_notes.next_sequence("org_a", "live", 2026) == 1
     assert store.credit_notes.next_sequence("org_b", "sandbox", 2026) == 1
@@ -861,11 +861,13 @@ def test_a_credit_note_is_not_written_by_halves(
 ) -> None:
     payment, invoice = invoiced(store)
     first, second = note_of(invoice, 1), note_of(invoice, 2)
-    store.credit_notes.add(first, 2026, 1, payment.version)
+    store.credit_notes.add(first, 2026, 1, payment.version, [])
     before = store.payments.get("pay_1")
     assert before is not None
     with pytest.raises(VersionConflictError):
-        store.credit_notes.add(first if again else second, 2026, sequence, before.version - behind)
+        store.credit_notes.add(
+            first if again else second, 2026, sequence, before.version - behind, []
+        )
     assert store.credit_notes.next_sequence("org_a", "sandbox", 2026) == 2
     assert store.credit_notes.get(second.id) is None
     assert store.payments.get("pay_1") == before
@@ -874,18 +876,46 @@ def test_a_credit_note_is_not_written_by_halves(
 def test_a_credit_note_becomes_void_once(store: Store) -> None:
     payment, invoice = invoiced(store)
     note = note_of(invoice, 1)
-    store.credit_notes.add(note, 2026, 1, payment.version)
+    store.credit_notes.add(note, 2026, 1, payment.version, [])
     store.credit_notes.set_document(note, "a/b.pdf")
     void = voided(note, NOW + timedelta(days=1))
     with pytest.raises(VersionConflictError):
-        store.credit_notes.void(void, payment.version)
-    store.credit_notes.void(void, payment.version + 1)
+        store.credit_notes.void(void, payment.version, [])
+    store.credit_notes.void(void, payment.version + 1, [])
     assert store.credit_notes.get(note.id) == replace(void, document_key="a/b.pdf")
     with pytest.raises(VersionConflictError):
-        store.credit_notes.void(void, payment.version + 2)
+        store.credit_notes.void(void, payment.version + 2, [])
     after = store.payments.get("pay_1")
     assert after is not None
     assert after.version == payment.version + 2
+
+
+def test_what_was_sent_is_taken_back_once_by_one_run(store: Store) -> None:
+    payment, invoice = invoiced(store)
+    note = note_of(invoice, 1)
+    store.credit_notes.add(note, 2026, 1, payment.version, [])
+    notes, until = store.credit_notes, NOW + timedelta(minutes=1)
+    assert notes.claim_receipt(note, NOW, until, "sent") == "done"
+    assert notes.claim_receipt(note, NOW, until) == "claimed"
+    assert notes.claim_receipt(note, NOW, until, "sent") == "claimed_by_another"
+    notes.note_receipt(note, NOW, "sent")
+    assert notes.claim_receipt(note, NOW, until) == "done"
+    assert notes.claim_receipt(note, NOW, until, "sent") == "claimed"
+    assert notes.claim_receipt(note, NOW, until, "sent") == "claimed_by_another"
+    notes.release_receipt(note)
+    assert notes.claim_receipt(note, NOW, until, "sent") == "claimed"
+    notes.note_receipt(note, NOW, "taken_back")
+    assert notes.claim_receipt(note, NOW, until, "sent") == "done"
+    assert notes.get(note.id) == note
+
+
+def test_a_run_that_died_may_have_sent_what_is_taken_back(store: Store) -> None:
+    payment, invoice = invoiced(store)
+    note = note_of(invoice, 1)
+    store.credit_notes.add(note, 2026, 1, payment.version, [])
+    until = NOW + timedelta(minutes=1)
+    assert store.credit_notes.claim_receipt(note, NOW, until) == "claimed"
+    assert store.credit_notes.claim_receipt(note, until, until, "sent") == "claimed"
 
 
 def test_credit_notes_are_listed_newest_first_and_by_customer(store: Store) -> None:
@@ -894,7 +924,7 @@ def test_credit_notes_are_listed_newest_first_and_by_customer(store: Store) -> N
     for number in (1, 2, 3):
         customer = "cus_2" if number == 2 else "cus_1"
         made.append(replace(note_of(invoice, number, number), customer_id=customer))
-        store.credit_notes.add(made[-1], 2026, number, payment.version + number - 1)
+        store.credit_notes.add(made[-1], 2026, number, payment.version + number - 1, [])
     owner = made[0].organization_id, made[0].mode
 
     def page(customer: str | None, before: str | None = None) -> list[CreditNote]:

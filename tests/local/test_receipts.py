@@ -136,3 +136,31 @@ def test_a_mail_that_fails_touches_nothing_and_ends_in_the_dead_letters(stack: S
         f"/invoices/{payment['invoiceId']}/download", headers={"x-api-key": stack.about["apiKey"]}
     )
     assert stack.download(link.json()["data"]["url"]).startswith(b"%PDF-")
+
+
+def test_whoever_is_refunded_finds_the_credit_note_on_the_receipt_and_in_the_mailbox(
+    stack: Stack, page: Page
+) -> None:
+    payment = pay_for(stack, f"Consulting {uuid.uuid4()}")
+    stored = stack.stored(f"PAYMENT#{payment['id']}", "PAYMENT")
+    path = f"/transactions/{stored['settlement']['transaction_id']}/refund"
+    refund = stack.call("POST", path, {"amount": 1000})
+
+    def noted() -> dict[str, Any] | None:
+        found = stack.call("GET", "/credit-notes?limit=100")
+        return next((note for note in found if note["refundId"] == refund["id"]), None)
+
+    note = wait_for(noted, "the refund's credit note")
+    page.goto(payment["url"])
+    expect(page.get_by_text("€10.00")).to_be_visible()
+    with page.expect_download() as download:
+        page.get_by_role("link", name=f"Download credit note {note['creditNoteNumber']}").click()
+    assert download.value.suggested_filename == f"{note['creditNoteNumber']}.pdf"
+    text = pypdf.PdfReader(download.value.path()).pages[0].extract_text()
+    assert note["creditNoteNumber"] in text
+    assert note["invoiceNumber"] in text
+    (mail,) = await_mails(stack, note["creditNoteNumber"], 1)
+    assert mail["To"] == ["anna@example.com"]
+    link = re.search(r"http://\S+/documents/cn_\S+", mail["BodyText"])
+    assert link is not None
+    assert stack.download(link[0]).startswith(b"%PDF-")

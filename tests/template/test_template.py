@@ -14,7 +14,7 @@ from local.template import load, resources
 from paylink.adapters import aws, webhook_http
 from paylink.domain import events, webhook_events
 from paylink.metrics import METRICS, SWEEP_BACKLOG
-from paylink.services.send_invoice import CLAIM
+from paylink.services.send_document import CLAIM
 
 ROOT = Path(__file__).resolve().parents[2]
 TEMPLATE = load(ROOT / "template.yaml")

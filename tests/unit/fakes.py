@@ -19,6 +19,7 @@ from typing import Any, Literal, Protocol, TypeVar
 from paylink.domain.api_key import ApiKey
 from paylink.domain.credit_note import CreditNote
 from paylink.domain.customer import Buyer, Customer, PaymentMethod, VaultedMethod, vaulted
+from paylink.domain.document import Document
 from paylink.domain.errors import (
     ChargeInProgressError,
     CustomerNotFoundError,
@@ -486,7 +487,41 @@ class MemoryApiKeys:
         self._deleted.add(key.id)
 
 
-class MemoryInvoices:
+class MemoryReceipts:
+    """Fulfils `paylink.ports.MailedDocuments`."""
+
+    _memory: Memory
+
+    def claim_receipt(
+        self,
+        document: Document,
+        now: datetime,
+        until: datetime,
+        after: ReceiptOutcome | None = None,
+    ) -> ReceiptClaim:
+        memory = self._memory
+        with memory.lock:
+            claimed = memory.receipt_claims.get(document.id)
+            outcome, _ = memory.receipts.get(document.id, (None, now))
+            maybe_told = after is not None and outcome is None and claimed is not None
+            if claimed is not None and claimed > now:
+                return "claimed_by_another"
+            if outcome != after and not maybe_told:
+                return "done"
+            memory.receipt_claims[document.id] = until
+            return "claimed"
+
+    def release_receipt(self, document: Document) -> None:
+        with self._memory.lock:
+            self._memory.receipt_claims.pop(document.id, None)
+
+    def note_receipt(self, document: Document, now: datetime, outcome: ReceiptOutcome) -> None:
+        with self._memory.lock:
+            self._memory.receipts[document.id] = outcome, now
+            self._memory.receipt_claims.pop(document.id, None)
+
+
+class MemoryInvoices(MemoryReceipts):
     """Fulfils `paylink.ports.InvoiceRepository`."""
 
     def __init__(self, memory: Memory) -> None:
@@ -530,25 +565,6 @@ class MemoryInvoices:
             known = self._memory.invoices[invoice.id]
             self._memory.invoices[invoice.id] = replace(known, document_key=document_key)
 
-    def claim_receipt(self, invoice: Invoice, now: datetime, until: datetime) -> ReceiptClaim:
-        memory = self._memory
-        with memory.lock:
-            if invoice.id in memory.receipts:
-                return "done"
-            if memory.receipt_claims.get(invoice.id, now) > now:
-                return "claimed_by_another"
-            memory.receipt_claims[invoice.id] = until
-            return "claimed"
-
-    def release_receipt(self, invoice: Invoice) -> None:
-        with self._memory.lock:
-            self._memory.receipt_claims.pop(invoice.id, None)
-
-    def note_receipt(self, invoice: Invoice, now: datetime, outcome: ReceiptOutcome) -> None:
-        with self._memory.lock:
-            self._memory.receipts[invoice.id] = outcome, now
-            self._memory.receipt_claims.pop(invoice.id, None)
-
     def page(
         self,
         organization_id: str,
@@ -566,7 +582,7 @@ class MemoryInvoices:
         return newest_first(invoices, before, limit)
 
 
-class MemoryCreditNotes:
+class MemoryCreditNotes(MemoryReceipts):
     """Fulfils `paylink.ports.CreditNoteRepository`."""
 
     def __init__(self, memory: Memory) -> None:
@@ -580,7 +596,14 @@ class MemoryCreditNotes:
         with self._memory.lock:
             return self._memory.credit_note_numbers.get((organization_id, mode, year), 0) + 1
 
-    def add(self, note: CreditNote, year: int, sequence: int, payment_version: int) -> None:
+    def add(
+        self,
+        note: CreditNote,
+        year: int,
+        sequence: int,
+        payment_version: int,
+        events: Sequence[DomainEvent],
+    ) -> None:
         memory = self._memory
         series = (note.organization_id, note.mode, year)
         with memory.lock:
@@ -590,8 +613,9 @@ class MemoryCreditNotes:
             self._count_up(note, payment_version)
             memory.credit_notes[note.id] = note
             memory.credit_note_numbers[series] = sequence
+            memory.events += events
 
-    def void(self, note: CreditNote, payment_version: int) -> None:
+    def void(self, note: CreditNote, payment_version: int, events: Sequence[DomainEvent]) -> None:
         memory = self._memory
         with memory.lock:
             known = memory.credit_notes.get(note.id)
@@ -601,6 +625,7 @@ class MemoryCreditNotes:
             memory.credit_notes[note.id] = replace(
                 known, status=note.status, voided_at=note.voided_at
             )
+            memory.events += events
 
     def _count_up(self, note: CreditNote, payment_version: int) -> None:
         payment = self._memory.payments.get(note.payment_id)

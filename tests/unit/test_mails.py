@@ -11,13 +11,21 @@ from html.parser import HTMLParser
 import pytest
 
 from paylink.adapters.ses import message_of
+from paylink.domain.credit_note import CreditNote, credit, voided
 from paylink.domain.customer import Buyer
 from paylink.domain.invoice import Invoice
 from paylink.domain.logo import Logo
-from paylink.domain.mail import Attachment, EndpointNotice, InvoiceMailing, Mail
+from paylink.domain.mail import (
+    Attachment,
+    DocumentLink,
+    DocumentMailing,
+    EndpointNotice,
+    Mail,
+    Occasion,
+)
 from paylink.domain.organization import Address, Organization
-from paylink.domain.payment import LineItem, TaxLine
-from paylink.presentation.mails import endpoint_mail, invoice_mail
+from paylink.domain.payment import LineItem, Refund, TaxLine
+from paylink.presentation.mails import document_mail, endpoint_mail
 from paylink.presentation.texts import TEXTS
 
 NOW = datetime(2026, 11, 25, 23, 30, tzinfo=UTC)
@@ -68,17 +76,23 @@ def invoice_of(**changes: object) -> Invoice:
 
 
 def mail_of(
-    invoice: Invoice,
+    document: Invoice | CreditNote,
     attachment: Attachment | None = PDF,
+    occasion: Occasion = "paid",
     *,
-    asked_for: bool = False,
+    linked: bool = True,
     logo_url: str | None = None,
 ) -> Mail:
-    until = NOW + timedelta(days=7)
-    mailing = InvoiceMailing(
-        invoice, "anna@example.com", URL, until, attachment, asked_for, logo_url
+    link = DocumentLink(URL, NOW + timedelta(days=7)) if linked else None
+    return document_mail(
+        DocumentMailing(document, "anna@example.com", occasion, link, attachment, logo_url)
     )
-    return invoice_mail(mailing)
+
+
+def note_of(invoice: Invoice, amount: int) -> CreditNote:
+    """The credit note of a refund of a part of an invoice."""
+    refund = Refund("ref_1", invoice.transaction_id, amount, "succeeded", NOW, "re_1")
+    return credit(refund, invoice, (), 2026, 7, NOW)
 
 
 def received(mail: Mail) -> EmailMessage:
@@ -133,7 +147,7 @@ def test_without_the_pdf_nothing_is_said_to_be_attached() -> None:
 
 def test_a_receipt_and_an_invoice_that_was_asked_for_differ() -> None:
     assert mail_of(invoice_of()).subject == "Your receipt from Example Studio GmbH"
-    again = mail_of(invoice_of(), asked_for=True)
+    again = mail_of(invoice_of(), occasion="asked_for")
     assert again.subject == "Invoice INV-2026-000042 from Example Studio GmbH"
 
 
@@ -209,6 +223,37 @@ def test_the_message_has_text_first_then_html_and_the_pdf() -> None:
     assert message["Auto-Submitted"] == "auto-generated"
     assert message["From"].addresses[0].display_name == SELLER.name
     assert all(len(line) < 998 for line in message.as_bytes().splitlines())
+
+
+def test_a_credit_note_says_what_goes_back_and_when_to_expect_it() -> None:
+    mail = mail_of(note_of(invoice_of(), 1190), occasion="refunded")
+    words = TEXTS["en"]
+    assert mail.subject == "Credit note CN-2026-000007 from Example Studio GmbH"
+    for text in (mail.text, Seen(mail.html).text):
+        assert "CN-2026-000007 for €11.90" in text
+        assert "INV-2026-000042" in text
+        assert words.mail_refund_detail in text
+        assert words.receipt_download_credit_note in text
+        assert words.receipt_download not in text
+    assert URL in Seen(mail.html).links
+
+
+@pytest.mark.parametrize("language", TEXTS)
+def test_a_void_credit_note_leads_to_no_document(language: str) -> None:
+    invoice = invoice_of(language=f"{language}-DE" if language != "zh-Hant" else "zh-Hant-TW")
+    void = voided(note_of(invoice, 1190), NOW)
+    mail = mail_of(void, None, "refund_failed", linked=False)
+    words = TEXTS[language]  # type: ignore[index]
+    assert mail.subject == words.mail_credit_note_void_subject.format(
+        number=void.number, seller=SELLER.name
+    )
+    detail = words.mail_credit_note_void_detail.format(seller=SELLER.name)
+    for text in (mail.text, Seen(mail.html).text):
+        assert detail in text
+        assert words.mail_refund_detail not in text
+        assert words.receipt_download_credit_note not in text
+    assert Seen(mail.html).links == []
+    assert mail.attachments == ()
 
 
 # -- to owners

@@ -508,6 +508,18 @@ def test_a_receipt_says_what_was_refunded_and_nothing_of_the_buyer() -> None:
     assert "Ada" not in page.html
 
 
+def test_a_receipt_leads_to_each_credit_note() -> None:
+    payment = a_paid(amount_refunded=500)
+    notes = [("CN-2026-000001", "/documents/cn_1?token=a&b"), ("CN-2026-000002", "/documents/cn_2")]
+    page = receipt_page(payment, SELLER, an_invoice(payment), "/d?token=a", EN, notes)
+    text = read(page)
+    for number, url in notes:
+        assert f"Download credit note {number}" in text
+        assert f'href="{url.replace("&", "&amp;")}"' in page.html
+    without = receipt_page(payment, SELLER, an_invoice(payment), "/d?token=a", EN)
+    assert "credit note" not in read(without)
+
+
 def test_coming_back_is_no_payment() -> None:
     page = confirming_page(
         a_payment(), SELLER, EN, "/pay/pay_1?a=1&b=2", True, checkout_origins=[CHECKOUT]

@@ -139,6 +139,25 @@ def test_a_receipt_has_its_invoice_as_soon_as_there_is_one(world: World) -> None
     assert view.download_token is not None
 
 
+def test_a_receipt_has_the_credit_notes_that_count(world: World) -> None:
+    payment_id = world.paid()
+    world.issue(payment_id)
+    transaction = world.transaction(payment_id)
+    for amount in (100, 200, 300):
+        world.refund(transaction.id, amount)
+        world.clock.advance(seconds=1)
+    assert world.view(payment_id).credit_notes == ()
+    made = world.credit_notes_of(payment_id)
+    second = world.payment(payment_id).refunds[1]
+    world.provider.end_refund(second.provider_id or "", "failed")
+    world.hear_refunds(transaction.payment_intent_id or "", payment_id)
+    for _ in range(2):  # before its note is void, and after
+        shown = world.view(payment_id).credit_notes
+        assert [note.id for note, _ in shown] == [made[0].id, made[2].id]
+        assert all(token for _, token in shown)
+        world.credit_notes_of(payment_id)
+
+
 def test_an_unknown_link_or_seller_is_not_found(world: World) -> None:
     with pytest.raises(PaymentNotFoundError):
         world.view("pay_unknown")

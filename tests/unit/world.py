@@ -340,6 +340,7 @@ class World:
             payments=self.payments,
             organizations=self.organizations,
             invoices=self.invoices,
+            credit_notes=self.credit_notes,
             credentials=self.credentials,
             clock=self.clock,
         )

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from paylink.services.deliver_webhook import DeliveryPorts
     from paylink.services.documents import Shelf
     from paylink.services.notify_owner import NoticePorts
-    from paylink.services.send_invoice import MailPorts
+    from paylink.services.send_document import MailPorts
     from paylink.services.webhook_endpoints import EndpointPorts
 
 
@@ -217,17 +217,18 @@ def mailer() -> SesMailer:
 
 @cache
 def mail_ports() -> MailPorts:
-    from paylink.presentation.mails import invoice_mail
-    from paylink.services.send_invoice import MailPorts
+    from paylink.presentation.mails import document_mail
+    from paylink.services.send_document import MailPorts
 
     return MailPorts(
         invoices=invoices(),
+        credit_notes=credit_notes(),
         organizations=organizations(),
-        shelf=shelves()["inv"],
+        shelves=shelves(),
         store=invoice_store(),
         credentials=credentials(),
         mailer=mailer(),
-        compose=invoice_mail,
+        compose=document_mail,
         clock=clock,
     )
 

@@ -17,7 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from paylink.adapters.stripe.setup import StripeSetupError
 from paylink.domain.errors import PaylinkError
 from paylink.domain.payment import CheckoutMismatchError
-from paylink.operator import dead_letters, invoices, keys, organizations, payments, stripe_account
+from paylink.operator import dead_letters, documents, keys, organizations, payments, stripe_account
 from paylink.operator.deployment import Deployment, UsageError
 
 
@@ -52,9 +52,10 @@ def parser() -> argparse.ArgumentParser:
         help="name of the CloudFormation stack (or PAYLINK_STACK; default: paylink)",
     )
     things = command.add_subparsers(
-        required=True, metavar="organizations|stripe|keys|payments|invoices|dead-letters"
+        required=True,
+        metavar="organizations|stripe|keys|payments|invoices|credit-notes|dead-letters",
     )
-    for thing in (organizations, stripe_account, keys, payments, invoices, dead_letters):
+    for thing in (organizations, stripe_account, keys, payments, documents, dead_letters):
         thing.add_to(things)
     return command
 

@@ -241,10 +241,32 @@ class ApiKeyRepository(Protocol):
 
 
 ReceiptClaim = Literal["claimed", "claimed_by_another", "done"]
-ReceiptOutcome = Literal["sent", "refused"]
+ReceiptOutcome = Literal["sent", "refused", "taken_back"]
 
 
-class InvoiceRepository(Protocol):
+class MailedDocuments(Protocol):
+    """Documents that buyers are written about, once for each thing that there is to say."""
+
+    def claim_receipt(
+        self,
+        document: Document,
+        now: datetime,
+        until: datetime,
+        after: ReceiptOutcome | None = None,
+    ) -> ReceiptClaim:
+        """Lets one run at a time write to the buyer, until a moment at the longest.
+
+        ``after`` is what became of what was sent before; None: nothing was. Else it is ``done``.
+        """
+
+    def release_receipt(self, document: Document) -> None:
+        """Ends a claim early: nothing was sent, and the next run may try."""
+
+    def note_receipt(self, document: Document, now: datetime, outcome: ReceiptOutcome) -> None:
+        """Keeps what became of it: from then on it is done."""
+
+
+class InvoiceRepository(MailedDocuments, Protocol):
     def get(self, invoice_id: str) -> Invoice | None: ...
 
     def next_sequence(self, organization_id: str, mode: Mode, year: int) -> int:
@@ -271,29 +293,27 @@ class InvoiceRepository(Protocol):
     ) -> Sequence[tuple[str, Invoice]]:
         """Invoices older than a position, newest first, with their positions."""
 
-    def claim_receipt(self, invoice: Invoice, now: datetime, until: datetime) -> ReceiptClaim:
-        """Lets one run at a time send the receipt, until a moment at the longest."""
 
-    def release_receipt(self, invoice: Invoice) -> None:
-        """Ends a claim early: nothing was sent, and the next run may try."""
-
-    def note_receipt(self, invoice: Invoice, now: datetime, outcome: ReceiptOutcome) -> None:
-        """Keeps what became of the receipt: from then on it is done."""
-
-
-class CreditNoteRepository(Protocol):
+class CreditNoteRepository(MailedDocuments, Protocol):
     def get(self, credit_note_id: str) -> CreditNote | None: ...
 
     def next_sequence(self, organization_id: str, mode: Mode, year: int) -> int:
         """The number that the next credit note of this series would get; nothing is taken yet."""
 
-    def add(self, note: CreditNote, year: int, sequence: int, payment_version: int) -> None:
+    def add(
+        self,
+        note: CreditNote,
+        year: int,
+        sequence: int,
+        payment_version: int,
+        events: Sequence[DomainEvent],
+    ) -> None:
         """Takes the number, writes the note and counts its payment's version up, in one step.
 
         Raises VersionConflictError if number or note is taken, or the payment has changed.
         """
 
-    def void(self, note: CreditNote, payment_version: int) -> None:
+    def void(self, note: CreditNote, payment_version: int, events: Sequence[DomainEvent]) -> None:
         """Keeps that a note became void, and counts its payment's version up, in one step.
 
         Raises VersionConflictError if it was void before, or the payment has changed.

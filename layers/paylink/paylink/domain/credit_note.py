@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
-from typing import Literal
+from typing import Any, Literal
 
 from paylink.domain.document import Document
 from paylink.domain.ids import derived_id
@@ -104,6 +104,19 @@ def credit(
 
 def voided(note: CreditNote, now: datetime) -> CreditNote:
     return replace(note, status="void", voided_at=now)
+
+
+def facts(note: CreditNote) -> dict[str, Any]:
+    """What an event about a note tells besides the payment; the total in minor units, with tax."""
+    return {
+        "creditNoteId": note.id,
+        "creditNoteNumber": note.number,
+        "creditNoteStatus": note.status,
+        "creditNoteTotal": note.amount_total,
+        "refundId": note.refund_id,
+        "invoiceId": note.invoice_id,
+        "invoiceNumber": note.invoice_number,
+    }
 
 
 def _share(whole: int, after: int, total: int, before: int, step: int) -> int:

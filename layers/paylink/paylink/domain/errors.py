@@ -306,3 +306,10 @@ class UnknownInvoiceError(PaylinkError):
 
     status = 503
     default_message = "The invoice of this event is not known yet."
+
+
+class UnknownCreditNoteError(PaylinkError):
+    """An event of ours names a credit note that can't be seen (yet); it has to be sent again."""
+
+    status = 503
+    default_message = "The credit note of this event is not known yet."

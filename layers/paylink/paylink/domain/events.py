@@ -28,13 +28,15 @@ CUSTOMER_CREATED: Final = "customer.created"
 CUSTOMER_UPDATED: Final = "customer.updated"
 CUSTOMER_ERASED: Final = "customer.erased"
 INVOICE_ISSUED: Final = "invoice.issued"
+CREDIT_NOTE_ISSUED: Final = "credit_note.issued"
+CREDIT_NOTE_VOIDED: Final = "credit_note.voided"
 WEBHOOK_ENDPOINT_DISABLED: Final = "webhook_endpoint.disabled"
 WEBHOOK_DELIVERY_RESENT: Final = "webhook_delivery.resent"
 
 
 @dataclass(frozen=True)
 class DomainEvent:
-    """One fact about one payment, invoice, customer or webhook of one organization and mode."""
+    """One fact about one payment, document, customer or webhook of one organization and mode."""
 
     type: str
     time: datetime

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
+from paylink.domain.credit_note import CreditNote
 from paylink.domain.invoice import Invoice
 from paylink.domain.organization import Mode, Organization
 from paylink.domain.webhook import DisabledReason
@@ -36,18 +38,28 @@ class Mail:
 
 
 @dataclass(frozen=True)
-class InvoiceMailing:
-    """What a mail about an invoice is written from."""
-
-    invoice: Invoice
-    to: str
-    url: str
+class DocumentLink:
     """Downloads the PDF until then."""
-    url_until: datetime
-    attachment: Attachment | None
-    """None where the PDF couldn't be had; the url leads to it later."""
-    asked_for: bool
-    """Sent because the seller asked, and not because it was just paid."""
+
+    url: str
+    until: datetime
+
+
+Occasion = Literal["paid", "asked_for", "refunded", "refund_failed"]
+
+
+@dataclass(frozen=True)
+class DocumentMailing:
+    """What a mail about an invoice or a credit note is written from."""
+
+    document: Invoice | CreditNote
+    to: str
+    occasion: Occasion
+    """Why it is sent: ``asked_for`` by the seller, or because of what just became of the money."""
+    link: DocumentLink | None = None
+    """None where the document no longer counts, so that nobody is led to it."""
+    attachment: Attachment | None = None
+    """None as well where the PDF couldn't be had; the link leads to it later."""
     logo_url: str | None = None
     """Where the seller's picture is, if there is one."""
 

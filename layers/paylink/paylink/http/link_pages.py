@@ -48,10 +48,19 @@ def link_response(view: LinkView | str, request: Request) -> Response:
             download = None
             if view.invoice is not None and view.download_token is not None:
                 download = link_to(request.base_url, view.invoice.id, view.download_token)
-            page = pages.receipt_page(payment, seller, view.invoice, download, locale)
+            notes = [
+                (note.number, link_to(request.base_url, note.id, token))
+                for note, token in view.credit_notes
+            ]
+            page = pages.receipt_page(payment, seller, view.invoice, download, locale, notes)
         case "ended":
             page = pages.ended_page(payment, seller, locale)
     return _response(page)
+
+
+def looked_at(request: Request) -> tuple[str, str | None]:
+    """Which payment, and the session that somebody says they come back from."""
+    return request.parameters["paymentId"], request.query.get("session_id")
 
 
 def asked_by(request: Request) -> tuple[str, Told | None, str | None]:

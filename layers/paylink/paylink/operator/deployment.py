@@ -9,6 +9,7 @@ import boto3
 
 from paylink.adapters.dead_letters import DeadLetters
 from paylink.adapters.dynamodb.api_keys import DynamoApiKeys
+from paylink.adapters.dynamodb.credit_notes import DynamoCreditNotes
 from paylink.adapters.dynamodb.invoices import DynamoInvoices
 from paylink.adapters.dynamodb.organizations import DynamoOrganizations
 from paylink.adapters.dynamodb.payments import DynamoPayments
@@ -37,6 +38,7 @@ class Deployment:
     stripe_api_base: str
     """Empty for Stripe itself."""
     invoices: DynamoInvoices
+    credit_notes: DynamoCreditNotes
     invoice_issuer: LambdaIssuer
     dead_letters: DeadLetters
     outputs: Mapping[str, str]
@@ -59,6 +61,7 @@ class Deployment:
             StripeAccounts(credentials, outputs["DeploymentId"], api_base),
             api_base,
             DynamoInvoices(table),
+            DynamoCreditNotes(table),
             LambdaIssuer(boto3.client("lambda"), outputs["IssueInvoiceFunction"]),
             DeadLetters(boto3.client("sqs")),
             outputs,

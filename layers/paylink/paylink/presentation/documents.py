@@ -35,6 +35,12 @@ class DocumentFacts:
     corrects: CorrectedInvoice | None = None
 
 
+def document_facts(document: Invoice | CreditNote) -> DocumentFacts:
+    if isinstance(document, Invoice):
+        return invoice_document(document)
+    return credit_note_document(document)
+
+
 def invoice_document(invoice: Invoice) -> DocumentFacts:
     return DocumentFacts(
         invoice,

@@ -6,7 +6,8 @@ their styles beside them. Whatever strangers wrote is escaped there, and made on
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -16,10 +17,10 @@ from markupsafe import Markup, escape
 
 from paylink.domain.color import hex_color, lightened, mix, parse_color
 from paylink.domain.language import document_language
-from paylink.domain.mail import EndpointNotice, InvoiceMailing, Mail, one_line
+from paylink.domain.mail import DocumentMailing, EndpointNotice, Mail, Occasion, one_line
 from paylink.domain.organization import Organization
 from paylink.presentation.document_view import DocumentView, view_document
-from paylink.presentation.documents import invoice_document
+from paylink.presentation.documents import document_facts
 from paylink.presentation.formatting import format_day, format_money, locale_named
 from paylink.presentation.languages import language_tag
 from paylink.presentation.texts import Texts, texts_in
@@ -39,28 +40,59 @@ _environment = Environment(
 )
 
 
-def invoice_mail(mailing: InvoiceMailing) -> Mail:
-    """The receipt of a payment, or an invoice that its seller sends, in the document's language."""
-    invoice = mailing.invoice
-    view = view_document(invoice_document(invoice))
+@dataclass(frozen=True)
+class _Wording:
+    """What is said on one occasion; ``detail`` is what the buyer can expect or do."""
+
+    subject: str
+    intro: str
+    download: str
+    detail: str | None = None
+
+
+_WORDINGS: Final[Mapping[Occasion, Callable[[Texts], _Wording]]] = {
+    "paid": lambda t: _Wording(t.mail_receipt_subject, t.mail_receipt_intro, t.receipt_download),
+    "asked_for": lambda t: _Wording(
+        t.mail_invoice_subject, t.mail_invoice_intro, t.receipt_download
+    ),
+    "refunded": lambda t: _Wording(
+        t.mail_credit_note_subject,
+        t.mail_credit_note_intro,
+        t.receipt_download_credit_note,
+        t.mail_refund_detail,
+    ),
+    "refund_failed": lambda t: _Wording(
+        t.mail_credit_note_void_subject,
+        t.mail_credit_note_void_intro,
+        t.receipt_download_credit_note,
+        t.mail_credit_note_void_detail,
+    ),
+}
+
+
+def document_mail(mailing: DocumentMailing) -> Mail:
+    """What a buyer is written about an invoice or a credit note, in the document's language."""
+    document, link = mailing.document, mailing.link
+    view = view_document(document_facts(document))
     t = texts_in(view.locale)
-    seller = invoice.seller
-    until = mailing.url_until.astimezone(ZoneInfo(seller.time_zone))
+    seller = document.seller
+    wording = _WORDINGS[mailing.occasion](t)
+    until = link.until.astimezone(ZoneInfo(seller.time_zone)) if link else None
     parts = {
         "seller": one_line(seller.name),
-        "number": invoice.number,
-        "amount": format_money(invoice.amount_total, invoice.currency, view.locale),
-        "date": format_day(until, view.locale),
-        "name": one_line(invoice.buyer.name or ""),
+        "number": document.number,
+        "amount": format_money(document.amount_total, document.currency, view.locale),
+        "date": format_day(until, view.locale) if until else "",
+        "name": one_line(document.buyer.name or ""),
         "contact": seller.email or "",
     }
     say = _Speaker(
         parts,
-        subject=t.mail_invoice_subject if mailing.asked_for else t.mail_receipt_subject,
+        subject=wording.subject,
         greeting=t.mail_greeting if parts["name"] else t.mail_greeting_unnamed,
-        intro=t.mail_invoice_intro if mailing.asked_for else t.mail_receipt_intro,
+        intro=wording.intro,
     )
-    html = _environment.get_template("invoice.html").render(
+    html = _environment.get_template("document.html").render(
         lang=language_tag(view.locale),
         direction=view.locale.text_direction,
         sandbox=view.sandbox,
@@ -69,7 +101,8 @@ def invoice_mail(mailing: InvoiceMailing) -> Mail:
         say=say,
         amount=parts["amount"],
         seller=seller,
-        url=mailing.url,
+        wording=wording,
+        url=link.url if link else None,
         logo_url=mailing.logo_url,
         logo_size=seller.logo.fitted(*_LOGO_BOX) if seller.logo else None,
         attached=mailing.attachment is not None,
@@ -80,7 +113,7 @@ def invoice_mail(mailing: InvoiceMailing) -> Mail:
         from_name=seller.name,
         reply_to=seller.email,
         subject=one_line(say.plain(say.subject), 200),
-        text="\n".join(_lines(mailing, view, t, say)) + "\n",
+        text="\n".join(_lines(mailing, view, t, say, wording)) + "\n",
         html=html,
         attachments=(mailing.attachment,) if mailing.attachment else (),
     )
@@ -154,11 +187,16 @@ class _Speaker:
         return text.format(**self._parts)
 
 
-def _lines(mailing: InvoiceMailing, view: DocumentView, t: Texts, say: _Speaker) -> Iterator[str]:
-    seller = mailing.invoice.seller
+def _lines(
+    mailing: DocumentMailing, view: DocumentView, t: Texts, say: _Speaker, wording: _Wording
+) -> Iterator[str]:
+    seller = mailing.document.seller
     if view.sandbox:
         yield from (view.sandbox, "")
-    yield from (say.plain(say.greeting), "", say.plain(say.intro), "", t.mail_summary, _RULE)
+    yield from (say.plain(say.greeting), "", say.plain(say.intro), "")
+    if wording.detail:
+        yield from (say.plain(wording.detail), "")
+    yield from (t.mail_summary, _RULE)
     for line in view.lines:
         yield f"{line.description}\n    {line.quantity} × {line.unit_price} = {line.amount}"
     yield _RULE
@@ -171,9 +209,10 @@ def _lines(mailing: InvoiceMailing, view: DocumentView, t: Texts, say: _Speaker)
     yield ""
     if mailing.attachment is not None:
         yield t.mail_attached
-    yield f"{t.receipt_download}: {mailing.url}"
-    yield say.plain(t.mail_link_until)
-    yield ""
+    if mailing.link is not None:
+        yield f"{wording.download}: {mailing.link.url}"
+        yield say.plain(t.mail_link_until)
+        yield ""
     if seller.email:
         yield say.plain(t.contact)
     yield from ("", "-- ", view.seller.name, *view.seller.lines, "", say.plain(t.mail_why))

@@ -124,8 +124,12 @@ def receipt_page(
     invoice: Invoice | None,
     download_url: str | None,
     locale: Locale,
+    credit_notes: Sequence[tuple[str, str]] = (),
 ) -> Page:
-    """200: what was paid, and the invoice; until there is one the page looks again by itself."""
+    """200: what was paid, and the invoice; until there is one the page looks again by itself.
+
+    ``credit_notes`` are numbers and addresses.
+    """
     vaulted = payment.settlement.payment_method if payment.settlement else None
     waiting = invoice is None or download_url is None
     return _render(
@@ -137,6 +141,7 @@ def receipt_page(
         refresh=(_REFRESH_INVOICE, None) if waiting else None,
         invoice=invoice,
         download_url=download_url,
+        credit_notes=credit_notes,
         method=(invoice.payment_method if invoice else None) or (vaulted and vaulted.label),
     )
 

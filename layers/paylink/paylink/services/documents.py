@@ -49,6 +49,11 @@ class DocumentReader(Protocol[Paper_co]):
     ) -> Sequence[tuple[str, Paper_co]]: ...
 
 
+def shelf_of(document_id: str, shelves: Mapping[str, Shelf]) -> Shelf | None:
+    """The shelf of a document's kind, which the prefix of its id says."""
+    return shelves.get(document_id.partition("_")[0])
+
+
 def owned(document: Paper | None, owner: Owner) -> Paper | None:
     """The document, unless it is somebody else's."""
     mine = document is not None and (document.organization_id, document.mode) == owner
@@ -110,7 +115,7 @@ def download_document(
     Raises NotFoundError for a wrong or outdated token just as for an unknown document, so that
     nothing is learned by trying; DocumentUnavailableError while the PDF can't be made.
     """
-    shelf = shelves.get(document_id.partition("_")[0])
+    shelf = shelf_of(document_id, shelves)
     document = shelf.get(document_id) if shelf else None
     secrets = credentials.get(document.organization_id, document.mode) if document else None
     if shelf is None or document is None or secrets is None:

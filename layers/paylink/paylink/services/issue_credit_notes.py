@@ -7,11 +7,19 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from paylink.domain.credit_note import CreditNote, credit, credit_note_id_for, creditable, voided
+from paylink.domain import events
+from paylink.domain.credit_note import (
+    CreditNote,
+    credit,
+    credit_note_id_for,
+    creditable,
+    facts,
+    voided,
+)
 from paylink.domain.document import document_key_for
 from paylink.domain.errors import StateConflictError, UnknownInvoiceError, UnknownPaymentError
 from paylink.domain.invoice import series_year
-from paylink.domain.payment import Payment
+from paylink.domain.payment import Payment, event_about
 from paylink.ports import (
     Clock,
     CreditNoteRepository,
@@ -87,8 +95,10 @@ def _caught_up(
         if note is None:
             continue
         if not refund.counts and note.status == "issued":
-            note = voided(note, clock())
-            credit_notes.void(note, version)
+            now = clock()
+            note = voided(note, now)
+            told = event_about(payment, events.CREDIT_NOTE_VOIDED, now, facts(note))
+            credit_notes.void(note, version, [told])
             version += 1
             logger.warning(
                 "credit note void: its refund failed",
@@ -103,7 +113,8 @@ def _caught_up(
         sequence = credit_notes.next_sequence(payment.organization_id, payment.mode, year)
         standing = [note for note in notes.values() if note.status == "issued"]
         note = credit(refund, invoice, standing, year, sequence, now)
-        credit_notes.add(note, year, sequence, version)
+        told = event_about(payment, events.CREDIT_NOTE_ISSUED, now, facts(note))
+        credit_notes.add(note, year, sequence, version, [told])
         version += 1
         notes[refund.id] = note
         logger.info(

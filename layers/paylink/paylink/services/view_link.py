@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
 
+from paylink.domain.credit_note import CreditNote, credit_note_id_for, creditable
 from paylink.domain.download_link import sign
 from paylink.domain.errors import PaymentNotFoundError
 from paylink.domain.invoice import Invoice
@@ -14,6 +16,7 @@ from paylink.domain.payment import Payment
 from paylink.ports import (
     Clock,
     CredentialsStore,
+    CreditNoteRepository,
     InvoiceRepository,
     OrganizationRepository,
     PaymentRepository,
@@ -35,6 +38,8 @@ class LinkView:
     can_pay: bool
     invoice: Invoice | None = None
     download_token: str | None = None
+    credit_notes: tuple[tuple[CreditNote, str], ...] = ()
+    """Those that count, oldest first, each with the token of its download."""
     form: PlaceForm | None = None
     """What the buyer has to say before there can be a checkout, or may correct while there is."""
 
@@ -46,6 +51,7 @@ def view_link(
     payments: PaymentRepository,
     organizations: OrganizationRepository,
     invoices: InvoiceRepository,
+    credit_notes: CreditNoteRepository,
     credentials: CredentialsStore,
     clock: Clock,
 ) -> LinkView:
@@ -64,10 +70,15 @@ def view_link(
     if payment.status == "succeeded":
         invoice = invoices.get(payment.invoice_id) if payment.invoice_id else None
         secrets = credentials.get(payment.organization_id, payment.mode)
-        token = None
-        if invoice is not None and secrets is not None:
-            token = sign(invoice.id, now + _DOWNLOAD_LIFETIME, secrets.signing_key)
-        return LinkView("receipt", payment, seller, can_pay, invoice, token)
+        if invoice is None or secrets is None:
+            return LinkView("receipt", payment, seller, can_pay, invoice)
+        until = now + _DOWNLOAD_LIFETIME
+        token = sign(invoice.id, until, secrets.signing_key)
+        notes = tuple(
+            (note, sign(note.id, until, secrets.signing_key))
+            for note in _standing(payment, credit_notes)
+        )
+        return LinkView("receipt", payment, seller, can_pay, invoice, token, notes)
     if payment.status == "processing":
         return LinkView("confirming", payment, seller, can_pay)
     if payment.status != "canceled" and came_back:
@@ -78,3 +89,10 @@ def view_link(
     live = session is not None and session.open_at(now)
     form = place_form(payment, seller) if payment.asks_place else None
     return LinkView("checkout" if live else "payable", payment, seller, can_pay, form=form)
+
+
+def _standing(payment: Payment, credit_notes: CreditNoteRepository) -> Iterator[CreditNote]:
+    for refund in creditable(payment):
+        note = credit_notes.get(credit_note_id_for(refund.id)) if refund.counts else None
+        if note is not None and note.status == "issued":
+            yield note

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic import TypeAdapter
 
 from paylink.adapters.dynamodb.documents import DynamoDocuments
 from paylink.adapters.dynamodb.payments import payment_key
-from paylink.adapters.dynamodb.table import ConditionFailedError, Table, shape
+from paylink.adapters.dynamodb.table import ConditionFailedError, Table, outbox, shape
 from paylink.domain.credit_note import CreditNote
+from paylink.domain.events import DomainEvent
 from paylink.ports import VersionConflictError
 
 _notes = TypeAdapter(CreditNote)
@@ -23,23 +25,32 @@ class DynamoCreditNotes(DynamoDocuments[CreditNote]):
     def __init__(self, table: Table) -> None:
         super().__init__(table, _notes)
 
-    def add(self, note: CreditNote, year: int, sequence: int, payment_version: int) -> None:
+    def add(
+        self,
+        note: CreditNote,
+        year: int,
+        sequence: int,
+        payment_version: int,
+        events: Sequence[DomainEvent],
+    ) -> None:
+        item = self._item(note) | {"outbox": outbox(events)}
         self._write(
-            self._table.put(self._item(note), "attribute_not_exists(pk)"),
+            self._table.put(item, "attribute_not_exists(pk)"),
             self._take(note, year, sequence),
             self._unchanged(note, payment_version),
         )
 
-    def void(self, note: CreditNote, payment_version: int) -> None:
+    def void(self, note: CreditNote, payment_version: int, events: Sequence[DomainEvent]) -> None:
         changed = shape(note, _notes)
         self._write(
             self._table.update(
                 *self._key(note.id),
-                "SET #status = :void, voided_at = :at",
+                "SET #status = :void, voided_at = :at, outbox = :outbox",
                 {
                     ":void": changed["status"],
                     ":at": changed["voided_at"],
                     ":issued": "issued",
+                    ":outbox": outbox(events),
                 },
                 "#status = :issued",
                 {"#status": "status"},

@@ -1,21 +1,34 @@
-"""What invoices and credit notes have in common in the table: numbers without gaps, and lists."""
+"""What invoices and credit notes have in common in the table: numbers without gaps, lists, and
+what their buyers were written."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 from pydantic import TypeAdapter
 
 from paylink.adapters.dynamodb.lists import Lists, list_attributes
-from paylink.adapters.dynamodb.table import SCHEMA, Item, Table, shape
+from paylink.adapters.dynamodb.table import SCHEMA, ConditionFailedError, Item, Table, shape
 from paylink.domain.document import Document
 from paylink.domain.organization import Mode
+from paylink.ports import ReceiptClaim, ReceiptOutcome
 
 Kind = Literal["invoice", "credit_note"]
 
 
 Paper = TypeVar("Paper", bound=Document)
+
+# A run that died may have sent what it didn't come to note.
+_MAYBE_TOLD = (
+    "(receipt = :after"
+    " OR attribute_not_exists(receipt) AND attribute_exists(receipt_claimed_until))"
+)
+
+
+def _instant(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")
 
 
 class DynamoDocuments(Generic[Paper]):
@@ -40,6 +53,46 @@ class DynamoDocuments(Generic[Paper]):
             *self._key(document.id),
             "SET document_key = :key",
             {":key": document_key},
+            "attribute_exists(pk)",
+        )
+        self._table.write([operation])
+
+    def claim_receipt(
+        self,
+        document: Document,
+        now: datetime,
+        until: datetime,
+        after: ReceiptOutcome | None = None,
+    ) -> ReceiptClaim:
+        operation = self._table.update(
+            *self._key(document.id),
+            "SET receipt_claimed_until = :until",
+            {":until": _instant(until), ":now": _instant(now)}
+            | ({":after": after} if after else {}),
+            f"attribute_exists(pk) AND {_MAYBE_TOLD if after else 'attribute_not_exists(receipt)'}"
+            " AND (attribute_not_exists(receipt_claimed_until) OR receipt_claimed_until <= :now)",
+        )
+        try:
+            self._table.write([operation])
+        except ConditionFailedError as error:
+            claimed = "receipt_claimed_until" in error.items[0]
+            return "claimed_by_another" if claimed else "done"
+        return "claimed"
+
+    def release_receipt(self, document: Document) -> None:
+        operation = self._table.update(
+            *self._key(document.id),
+            "REMOVE receipt_claimed_until",
+            {},
+            "attribute_exists(pk)",
+        )
+        self._table.write([operation])
+
+    def note_receipt(self, document: Document, now: datetime, outcome: ReceiptOutcome) -> None:
+        operation = self._table.update(
+            *self._key(document.id),
+            "SET receipt = :outcome, receipt_at = :now REMOVE receipt_claimed_until",
+            {":outcome": outcome, ":now": _instant(now)},
             "attribute_exists(pk)",
         )
         self._table.write([operation])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 from pydantic import TypeAdapter
 
@@ -12,13 +11,9 @@ from paylink.adapters.dynamodb.payments import payment_key
 from paylink.adapters.dynamodb.table import ConditionFailedError, Table, outbox
 from paylink.domain.events import DomainEvent
 from paylink.domain.invoice import Invoice
-from paylink.ports import ReceiptClaim, ReceiptOutcome, VersionConflictError
+from paylink.ports import VersionConflictError
 
 _invoices = TypeAdapter(Invoice)
-
-
-def _instant(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="microseconds")
 
 
 class DynamoInvoices(DynamoDocuments[Invoice]):
@@ -56,35 +51,3 @@ class DynamoInvoices(DynamoDocuments[Invoice]):
             table.write(operations)
         except ConditionFailedError as error:
             raise VersionConflictError from error
-
-    def claim_receipt(self, invoice: Invoice, now: datetime, until: datetime) -> ReceiptClaim:
-        operation = self._table.update(
-            *self._key(invoice.id),
-            "SET receipt_claimed_until = :until",
-            {":until": _instant(until), ":now": _instant(now)},
-            "attribute_exists(pk) AND attribute_not_exists(receipt)"
-            " AND (attribute_not_exists(receipt_claimed_until) OR receipt_claimed_until <= :now)",
-        )
-        try:
-            self._table.write([operation])
-        except ConditionFailedError as error:
-            return "done" if "receipt" in error.items[0] else "claimed_by_another"
-        return "claimed"
-
-    def release_receipt(self, invoice: Invoice) -> None:
-        operation = self._table.update(
-            *self._key(invoice.id),
-            "REMOVE receipt_claimed_until",
-            {},
-            "attribute_exists(pk)",
-        )
-        self._table.write([operation])
-
-    def note_receipt(self, invoice: Invoice, now: datetime, outcome: ReceiptOutcome) -> None:
-        operation = self._table.update(
-            *self._key(invoice.id),
-            "SET receipt = :outcome, receipt_at = :now REMOVE receipt_claimed_until",
-            {":outcome": outcome, ":now": _instant(now)},
-            "attribute_exists(pk)",
-        )
-        self._table.write([operation])

@@ -143,6 +143,11 @@ DE = Texts(
     "ausgestellt.",
     mail_refund_detail="Die Erstattung geht auf die Zahlungsart, mit der Sie bezahlt haben. Sie "
     "trifft meist innerhalb von 5 bis 10 Werktagen ein.",
+    mail_credit_note_void_subject="Rechnungskorrektur {number} von {seller} ist ungültig",
+    mail_credit_note_void_intro="Ihre Erstattung über {amount} konnte nicht abgeschlossen werden. "
+    "Die Rechnungskorrektur {number} gilt deshalb nicht mehr.",
+    mail_credit_note_void_detail="Das Geld ist wieder bei {seller}. Bitte klären Sie dort, wie "
+    "Sie es auf anderem Weg erhalten.",
     mail_attached="Das Dokument ist als PDF angehängt.",
     mail_link_until="Der Link gilt bis {date}.",
     mail_summary="Übersicht",

@@ -137,6 +137,11 @@ EN = Texts(
     mail_credit_note_intro="{seller} has issued credit note {number} for {amount}.",
     mail_refund_detail="The refund goes to the payment method you paid with. It usually arrives "
     "within 5 to 10 working days.",
+    mail_credit_note_void_subject="Credit note {number} from {seller} is void",
+    mail_credit_note_void_intro="Your refund of {amount} could not be completed, so credit note "
+    "{number} no longer counts.",
+    mail_credit_note_void_detail="The money is back with {seller}. Please contact them about "
+    "another way to receive it.",
     mail_attached="The document is attached as a PDF.",
     mail_link_until="The link works until {date}.",
     mail_summary="Summary",

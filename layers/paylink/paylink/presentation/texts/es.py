@@ -138,6 +138,11 @@ ES = Texts(
     mail_credit_note_intro="{seller} ha emitido la factura rectificativa {number} por {amount}.",
     mail_refund_detail="El reembolso se hace al método de pago que utilizó. Suele llegar en un "
     "plazo de 5 a 10 días hábiles.",
+    mail_credit_note_void_subject="La factura rectificativa {number} de {seller} queda anulada",
+    mail_credit_note_void_intro="No se pudo completar su reembolso de {amount}, por lo que la "
+    "factura rectificativa {number} ya no es válida.",
+    mail_credit_note_void_detail="El dinero ha vuelto a {seller}. Póngase en contacto con ellos "
+    "para recibirlo de otra forma.",
     mail_attached="El documento se adjunta en PDF.",
     mail_link_until="El enlace funciona hasta el {date}.",
     mail_summary="Resumen",

@@ -140,6 +140,11 @@ FR = Texts(
     mail_credit_note_intro="{seller} a émis l’avoir {number} d’un montant de {amount}.",
     mail_refund_detail="Le remboursement est versé sur le moyen de paiement que vous avez "
     "utilisé. Il arrive en général sous 5 à 10 jours ouvrés.",
+    mail_credit_note_void_subject="L’avoir {number} de {seller} est annulé",
+    mail_credit_note_void_intro="Votre remboursement de {amount} n’a pas pu aboutir. L’avoir "
+    "{number} n’est donc plus valable.",
+    mail_credit_note_void_detail="L’argent est revenu à {seller}. Veuillez les contacter pour le "
+    "recevoir d’une autre manière.",
     mail_attached="Le document est joint au format PDF.",
     mail_link_until="Le lien est valable jusqu’au {date}.",
     mail_summary="Récapitulatif",

@@ -140,6 +140,11 @@ IT = Texts(
     mail_credit_note_intro="{seller} ha emesso la nota di credito {number} per {amount}.",
     mail_refund_detail="Il rimborso viene accreditato sul metodo di pagamento utilizzato. Di "
     "solito arriva entro 5–10 giorni lavorativi.",
+    mail_credit_note_void_subject="La nota di credito {number} di {seller} è annullata",
+    mail_credit_note_void_intro="Non è stato possibile completare il rimborso di {amount}, quindi "
+    "la nota di credito {number} non è più valida.",
+    mail_credit_note_void_detail="Il denaro è tornato a {seller}. La preghiamo di contattarli per "
+    "riceverlo in un altro modo.",
     mail_attached="Il documento è allegato in formato PDF.",
     mail_link_until="Il link è valido fino al {date}.",
     mail_summary="Riepilogo",

@@ -137,6 +137,11 @@ JA = Texts(
     mail_credit_note_subject="{seller}からの返還請求書 {number}",
     mail_credit_note_intro="{seller}が返還請求書 {number}（{amount}）を発行しました。",
     mail_refund_detail="返金はお支払いに使用された方法で行われ、通常5～10営業日で完了します。",
+    mail_credit_note_void_subject="{seller}からの返還請求書 {number} は無効です",
+    mail_credit_note_void_intro="{amount}の返金を完了できなかったため、返還請求書 {number} は"
+    "無効になりました。",
+    mail_credit_note_void_detail="返金額は販売者に戻されています。別の方法での受け取りについては、"
+    "{seller}にお問い合わせください。",
     mail_attached="書類をPDFで添付しています。",
     mail_link_until="リンクの有効期限は{date}です。",
     mail_summary="概要",

@@ -137,6 +137,11 @@ NL = Texts(
     mail_credit_note_intro="{seller} heeft creditnota {number} opgemaakt voor {amount}.",
     mail_refund_detail="De terugbetaling gaat naar de betaalmethode waarmee u hebt betaald. Ze "
     "komt meestal binnen 5 tot 10 werkdagen aan.",
+    mail_credit_note_void_subject="Creditnota {number} van {seller} is vervallen",
+    mail_credit_note_void_intro="Uw terugbetaling van {amount} kon niet worden voltooid. "
+    "Creditnota {number} geldt daarom niet meer.",
+    mail_credit_note_void_detail="Het geld is terug bij {seller}. Neem contact met hen op om het "
+    "op een andere manier te ontvangen.",
     mail_attached="Het document is als pdf bijgevoegd.",
     mail_link_until="De link werkt tot {date}.",
     mail_summary="Overzicht",

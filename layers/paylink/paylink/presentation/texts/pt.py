@@ -137,6 +137,11 @@ PT = Texts(
     mail_credit_note_intro="{seller} emitiu a nota de crédito {number} no valor de {amount}.",
     mail_refund_detail="O reembolso é feito para a forma de pagamento utilizada. Costuma chegar "
     "em 5 a 10 dias úteis.",
+    mail_credit_note_void_subject="A nota de crédito {number} de {seller} foi anulada",
+    mail_credit_note_void_intro="Não foi possível concluir o seu reembolso de {amount}, por isso "
+    "a nota de crédito {number} deixou de ser válida.",
+    mail_credit_note_void_detail="O dinheiro voltou para {seller}. Contacte-os para o receber de "
+    "outra forma.",
     mail_attached="O documento segue em anexo em PDF.",
     mail_link_until="O link funciona até {date}.",
     mail_summary="Resumo",

@@ -156,6 +156,9 @@ class Texts:
     mail_credit_note_subject: str
     mail_credit_note_intro: str
     mail_refund_detail: str
+    mail_credit_note_void_subject: str
+    mail_credit_note_void_intro: str
+    mail_credit_note_void_detail: str
     mail_attached: str
     mail_link_until: str
     mail_summary: str

@@ -1,4 +1,4 @@
-"""A buyer is sent their invoice: once by itself, and whenever the seller asks."""
+"""A buyer is sent their invoice and credit notes: once by itself, an invoice whenever asked for."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import pytest
 
+from paylink.domain.credit_note import CreditNote
 from paylink.domain.document import Document
 from paylink.domain.errors import (
     DocumentUnavailableError,
@@ -15,21 +16,28 @@ from paylink.domain.errors import (
     InvoiceNotFoundError,
     MailBeingSentError,
     MailUnavailableError,
+    UnknownCreditNoteError,
     UnknownInvoiceError,
 )
 from paylink.domain.invoice import Invoice
-from paylink.domain.mail import InvoiceMailing, Mail
+from paylink.domain.mail import DocumentMailing, Mail
 from paylink.domain.organization import Mode
 from paylink.services.documents import Shelf
-from paylink.services.send_invoice import CLAIM, MailPorts, send_invoice, send_receipt
+from paylink.services.send_document import (
+    CLAIM,
+    MailPorts,
+    send_credit_note,
+    send_invoice,
+    send_receipt,
+)
 from tests.unit.fakes import FakeMailer
 from tests.unit.world import BASE, MODE, ORGANIZATION, SELLER, World
 
 
-def composed(mailing: InvoiceMailing) -> Mail:
+def composed(mailing: DocumentMailing) -> Mail:
     attachments = (mailing.attachment,) if mailing.attachment else ()
-    subject = "asked for" if mailing.asked_for else "receipt"
-    return Mail(mailing.to, "X", None, subject, mailing.url, "", attachments)
+    link = mailing.link.url if mailing.link else ""
+    return Mail(mailing.to, "X", None, mailing.occasion, link, "", attachments)
 
 
 class Post:
@@ -42,14 +50,19 @@ class Post:
 
     def _issue(self, document: Document) -> None:
         self.world.issue(document.issued_for["paymentId"])
+        self.world.credit_notes_of(document.payment_id)
 
     @property
     def ports(self) -> MailPorts:
         world = self.world
         return MailPorts(
             invoices=world.invoices,
+            credit_notes=world.credit_notes,
             organizations=world.organizations,
-            shelf=Shelf(world.invoices.get, self.issue),
+            shelves={
+                "inv": Shelf(world.invoices.get, self.issue),
+                "cn": Shelf(world.credit_notes.get, self.issue),
+            },
             store=world.store,
             credentials=world.credentials,
             mailer=self.mailer,
@@ -65,6 +78,25 @@ class Post:
         written = replace(stored, buyer=replace(stored.buyer, email=email))
         self.world.memory.invoices[invoice.id] = written
         return written
+
+    def credited(self) -> CreditNote:
+        """The credit note of a refund of a paid payment."""
+        payment_id = self.world.paid()
+        self.world.issue(payment_id)
+        self.world.refund(self.world.transaction(payment_id).id, 1000)
+        (note,) = self.world.credit_notes_of(payment_id)
+        return note
+
+    def becomes_void(self, note: CreditNote) -> None:
+        (refund,) = self.world.payment(note.payment_id).refunds
+        self.world.provider.end_refund(refund.provider_id or "", "failed")
+        intent = self.world.transaction(note.payment_id).payment_intent_id
+        self.world.hear_refunds(intent or "", note.payment_id)
+        (void,) = self.world.credit_notes_of(note.payment_id)
+        assert void.status == "void"
+
+    def credit(self, note: CreditNote) -> None:
+        send_credit_note(note.id, BASE, self.ports)
 
     def receipt(self, invoice: Invoice) -> None:
         send_receipt(invoice.id, BASE, self.ports)
@@ -82,7 +114,7 @@ def test_the_receipt_has_the_pdf_and_a_link_to_it(post: Post) -> None:
     invoice = post.issued()
     post.receipt(invoice)
     (mail,) = post.mailer.sent
-    assert (mail.to, mail.subject) == ("anna@example.com", "receipt")
+    assert (mail.to, mail.subject) == ("anna@example.com", "paid")
     (attachment,) = mail.attachments
     assert attachment.file_name == f"{invoice.number}.pdf"
     assert attachment.content == invoice.number.encode()
@@ -206,7 +238,7 @@ def test_the_seller_may_send_again_and_again(post: Post) -> None:
     post.receipt(invoice)
     for _ in range(2):
         post.send(invoice)
-    assert [mail.subject for mail in post.mailer.sent] == ["receipt", "asked for", "asked for"]
+    assert [mail.subject for mail in post.mailer.sent] == ["paid", "asked_for", "asked_for"]
 
 
 def test_nobody_sends_the_invoices_of_others(post: Post) -> None:
@@ -223,11 +255,72 @@ def test_an_invoice_that_is_not_seen_yet_is_asked_for_again(post: Post) -> None:
 
 
 def test_the_link_lives_for_a_week(post: Post) -> None:
-    links: list[InvoiceMailing] = []
+    links: list[DocumentMailing] = []
 
-    def note(mailing: InvoiceMailing) -> Mail:
+    def note(mailing: DocumentMailing) -> Mail:
         links.append(mailing)
         return composed(mailing)
 
     send_receipt(post.issued().id, BASE, replace(post.ports, compose=note))
-    assert links[0].url_until == post.world.clock() + timedelta(days=7)
+    (mailing,) = links
+    assert mailing.link is not None
+    assert mailing.link.until == post.world.clock() + timedelta(days=7)
+
+
+def test_a_credit_note_is_sent_once_with_its_pdf(post: Post) -> None:
+    note = post.credited()
+    for _ in range(3):
+        post.credit(note)
+        post.world.clock.advance(days=1)
+    (mail,) = post.mailer.sent
+    assert (mail.to, mail.subject) == ("buyer@example.com", "refunded")
+    assert [a.file_name for a in mail.attachments] == [f"{note.number}.pdf"]
+    assert mail.text.startswith(f"{BASE}/documents/{note.id}?token=")
+
+
+def test_whoever_got_a_credit_note_is_told_once_that_it_is_void(post: Post) -> None:
+    note = post.credited()
+    post.credit(note)
+    post.becomes_void(note)
+    for _ in range(3):
+        post.credit(note)
+    assert [(mail.subject, mail.text) for mail in post.mailer.sent][1:] == [("refund_failed", "")]
+    assert post.mailer.sent[1].attachments == ()
+
+
+def test_of_a_note_that_was_void_before_it_was_sent_nobody_is_told(post: Post) -> None:
+    note = post.credited()
+    post.becomes_void(note)
+    for _ in range(2):
+        post.credit(note)
+    assert post.mailer.sent == []
+
+
+def test_a_run_that_died_may_have_sent_the_note_that_became_void(post: Post) -> None:
+    note, now = post.credited(), post.world.clock()
+    assert post.world.credit_notes.claim_receipt(note, now, now + CLAIM) == "claimed"
+    post.becomes_void(note)
+    with pytest.raises(MailBeingSentError):
+        post.credit(note)
+    post.world.clock.advance(seconds=CLAIM.total_seconds())
+    for _ in range(2):
+        post.credit(note)
+    assert [mail.subject for mail in post.mailer.sent] == ["refund_failed"]
+
+
+def test_a_seller_who_wants_no_receipts_wants_no_mails_of_credit_notes(post: Post) -> None:
+    note = post.credited()
+    post.world.organizations.put(replace(SELLER, receipts=False))
+    post.credit(note)
+    assert post.mailer.sent == []
+
+
+def test_trouble_with_a_credit_note_is_left_to_the_queue(post: Post) -> None:
+    note = post.credited()
+    post.mailer.trouble = [MailUnavailableError()]
+    with pytest.raises(MailUnavailableError):
+        post.credit(note)
+    post.credit(note)
+    assert len(post.mailer.sent) == 1
+    with pytest.raises(UnknownCreditNoteError):
+        send_credit_note("cn_unknown", BASE, post.ports)
