@@ -130,7 +130,7 @@ class Stack:
                         {
                             "deliveryId": delivery["id"],
                             "endpointId": made["id"],
-                            "lane": "prompt",
+                            "lane": "failing",
                         }
                     ),
                 }

@@ -311,7 +311,7 @@ def test_d6_of_many_calls_the_broken_one_alone_comes_again(world: World, company
     for _ in range(3):
         world.customer({"email": "a@customer.example"})
     world.fan_out()
-    waiting = world._queued("deliver_webhooks", "prompt")
+    waiting = world._queued("deliver_webhooks", "failing")
     world.aws.fail_once("GetItem", matching=lambda p: "DELIVERY#" in str(p["Key"]), skip=1)
     answer = world.invoke("deliver_webhooks", waiting)
     broken = waiting["Records"][1]["messageId"]
@@ -430,6 +430,21 @@ def test_an_endpoint_in_trouble_goes_by_the_other_queue_until_it_answers_well(
         assert len(world.aws.take_messages("prompt")) == 1
 
 
+def test_a_new_endpoint_holds_up_no_prompt_one_until_it_has_answered(
+    world: World, company: Receiver
+) -> None:
+    endpoint = register(world, company.url, ["customer.created"])
+    for _ in range(2):
+        world.customer({"email": "a@customer.example"})
+        world.fan_out()
+        assert world.aws.take_messages("prompt") == []
+        assert len(world.aws.take_messages("failing")) == 1
+    world.call_delivery(deliveries(world, endpoint)[0]["id"], endpoint["id"])
+    world.customer({"email": "a@customer.example"})
+    world.fan_out()
+    assert len(world.aws.take_messages("prompt")) == 1
+
+
 def test_a_slow_endpoint_waits_for_no_failing_one(world: World) -> None:
     with receiver(lambda _path, _before: Answer(pause=2.1)) as company:
         endpoint = register(world, company.url, ["customer.created"])
@@ -438,7 +453,7 @@ def test_a_slow_endpoint_waits_for_no_failing_one(world: World) -> None:
         for delivery in deliveries(world, endpoint):
             world.call_delivery(delivery["id"], endpoint["id"])
         assert len(company.got) == 1
-        world.aws.take_messages("prompt")
+        world.aws.take_messages("failing")
         world.customer({"email": "b@customer.example"})
         world.fan_out()
         assert world.aws.take_messages("prompt") == []

@@ -21,7 +21,7 @@ from paylink.domain.webhook_events import NAMES, RULES, Outgoing, outgoing
 from tests.unit.fakes import START
 
 WAITS = [timedelta(minutes=m) for m in (1, 5, 15, 30, 60, 60, 60)]
-ENDPOINT = WebhookEndpoint(
+NEW = WebhookEndpoint(
     id="wh_1",
     organization_id="org_1",
     mode="sandbox",
@@ -32,6 +32,7 @@ ENDPOINT = WebhookEndpoint(
     updated_at=START,
     created_by="key",
 )
+ENDPOINT = replace(NEW, lane="prompt")
 DELIVERY = delivery_of(
     Outgoing("customer.created", {"id": "cus_1"}), "evt_1", START, ENDPOINT, START
 )
@@ -128,6 +129,14 @@ def test_a_worse_lane_is_entered_at_once_and_left_by_a_better_answer_in_time() -
         "slow",
     ]
     assert lanes(slow, failed, later(fine, minutes=9)) == ["slow", "failing", "failing"]
+
+
+def test_a_new_one_begins_among_those_that_may_hang_until_it_answers() -> None:
+    assert NEW.lane == "failing"
+    for attempt, lane in ((fine, "prompt"), (slow, "slow"), (failed, "failing")):
+        answered = after(attempt, endpoint=NEW).endpoint
+        assert answered is not None
+        assert answered.lane == lane
 
 
 def test_one_that_hangs_now_and_then_does_not_come_back_among_the_prompt_ones() -> None:

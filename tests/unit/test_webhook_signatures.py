@@ -23,6 +23,7 @@ from paylink.domain.webhook import (
 from paylink.domain.webhook_events import Outgoing, outgoing
 from tests.unit.fakes import START
 from tests.unit.test_webhook_rules import DELIVERY, ENDPOINT, after
+from tests.unit.test_webhook_rules import NEW as NEW_ENDPOINT
 
 NEW = secret_of(ENDPOINT, 2, "signing_1")
 OLD = secret_of(ENDPOINT, 1, "signing_1")
@@ -107,10 +108,10 @@ def test_switched_on_again_it_starts_with_a_clean_slate() -> None:
         is_active=False,
         disabled_reason="gone",
         failed_in_row=3,
-        lane="failing",
+        lane="slow",
         lane_until=START,
     )
-    assert off.switched_on() == ENDPOINT
+    assert off.switched_on() == NEW_ENDPOINT
 
 
 def test_what_an_endpoint_missed_while_off_has_failed_and_can_be_asked_for() -> None:

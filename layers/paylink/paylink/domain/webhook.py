@@ -2,8 +2,8 @@
 
 How an endpoint answered decides its lane, the queue that its deliveries wait in: those of slow
 endpoints wait apart from everybody else's, and those of failing ones, which may hang, apart from
-both. Out of its lane comes only who answers better for a while: an endpoint that hangs now and then
-would otherwise be back among the prompt ones each time.
+both. There begins whoever hasn't answered yet. Out of its lane comes only who answers better for a
+while: an endpoint that hangs now and then would otherwise be back among the prompt ones each time.
 """
 
 from __future__ import annotations
@@ -70,9 +70,9 @@ class WebhookEndpoint:
     rotated_by: str | None = None
     """Follows from the request that rotated it last, so that its retry doesn't do so again."""
     failed_in_row: int = 0
-    lane: Lane = "prompt"
+    lane: Lane = "failing"
     lane_until: datetime | None = None
-    """Until then no good answer leads out of it; None for the prompt one."""
+    """Until then no good answer leads out of its lane; None: the next one does."""
     version: int = 0
 
     @property
@@ -95,7 +95,7 @@ class WebhookEndpoint:
             is_active=True,
             disabled_reason=None,
             failed_in_row=0,
-            lane="prompt",
+            lane="failing",
             lane_until=None,
         )
 
