@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from benchmarks.artifacts import Artifacts
+from benchmarks.costs import cost_tables
 from benchmarks.measure import Bench
 from benchmarks.report import write
 from benchmarks.stack import Stack
@@ -46,9 +47,11 @@ def main() -> int:
         speeds = Throughput(stack, artifacts, python).measured(options.rounds, options.calls * 10)
     finally:
         stack.close()
-    text, over = write(
-        results, options.rounds, options.calls, throughput_tables(speeds), dry=options.dry
-    )
+    others = {
+        **throughput_tables(speeds),
+        **cost_tables(results.scenarios, artifacts.memories),
+    }
+    text, over = write(results, options.rounds, options.calls, others, dry=options.dry)
     print(text)
     for line in over:
         print(f"over its budget: {line}")

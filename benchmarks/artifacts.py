@@ -27,7 +27,8 @@ class Artifacts:
         self._with, self._without = folder / "bytecode", folder / "none"
         template = cloudformation.load(ROOT / "template.yaml")
         self._functions = cloudformation.resources(template, FUNCTION)
-        self._shared_layers: list[Any] = template["Globals"]["Function"]["Layers"]
+        self._usual = template["Globals"]["Function"]
+        self._shared_layers: list[Any] = self._usual["Layers"]
         shutil.rmtree(folder, ignore_errors=True)
         self._build(runtime)
         for floor in FLOORS.iterdir():
@@ -48,6 +49,15 @@ class Artifacts:
     def functions(self) -> list[str]:
         """Their folders' names."""
         return sorted(self._folder_of(properties) for properties in self._functions.values())
+
+    @property
+    def memories(self) -> dict[str, int]:
+        """MB of each function."""
+        usual = self._usual["MemorySize"]
+        return {
+            self._folder_of(properties): int(properties.get("MemorySize", usual))
+            for properties in self._functions.values()
+        }
 
     def of(self, function: str, *, bytecode: bool) -> Artifact:
         """A function's, or a floor's."""

@@ -109,6 +109,18 @@ class Container:
         self._await_next()
         return Answer(json.loads(answer), wall, self._cpu() - cpu_before)
 
+    @property
+    def logged(self) -> int:
+        """Bytes that the function has written to its log so far."""
+        return os.fstat(self._output.fileno()).st_size
+
+    @property
+    def peak(self) -> float:
+        """The most memory that the process has had so far, in MB, by the kernel."""
+        status = Path(f"/proc/{self._process.pid}/status").read_text()
+        line = next(line for line in status.splitlines() if line.startswith("VmHWM:"))
+        return int(line.split()[1]) / 1024
+
     def _await_next(self) -> None:
         path, body = self._receive()
         if not path.endswith("/invocation/next"):

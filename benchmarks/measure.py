@@ -14,7 +14,7 @@ from benchmarks.container import Container, FunctionFailedError
 from benchmarks.imports import Imports, imports_of
 from benchmarks.scenarios import FLOORS, Scenario, Scenarios
 from benchmarks.stack import Stack
-from benchmarks.upstream import Call, Upstream, spent
+from benchmarks.upstream import Call, Upstream, company, spent
 
 _COUNTED_CALLS = 3
 
@@ -38,6 +38,9 @@ class Samples:
     """How often a warm call asks whom for what."""
     read_units: float = 0.0
     write_units: float = 0.0
+    log_bytes: float = 0.0
+    peak: list[float] = field(default_factory=list)
+    """Of the process's memory, in MB."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,8 @@ class Bench:
         self._python = python
         self._aws = Upstream(stack.facts["awsEndpointUrl"])
         self._stripe = Upstream(stack.facts["stripeUrl"])
-        self._scenarios = Scenarios(stack)
+        self._company = company()
+        self._scenarios = Scenarios(stack, f"{self._company.url}/hook")
         self._functions = [f for f in artifacts.functions if not only or f in only]
         self._environments = {
             name: stack.variables(
@@ -77,7 +81,9 @@ class Bench:
         measured = {s.function for s in wanted}
         unmeasured = [f for f in self._functions if f not in measured]
         for number in range(1, rounds + 1):
-            self._scenarios.provide(sum(s.uses for s in wanted) * (calls + _COUNTED_CALLS + 2))
+            uses = calls + _COUNTED_CALLS + 2
+            self._scenarios.provide(sum(s.uses for s in wanted) * uses)
+            self._scenarios.provide_deliveries(uses)
             # Invoices need payments that are settled, so the order between scenarios is kept; which
             # one begins is not.
             start = random.randrange(len(wanted))  # noqa: S311 - no secret
@@ -95,7 +101,7 @@ class Bench:
                 artifact = self._artifacts.of(function, bytecode=True)
                 found = imports_of(self._python, artifact, environment)
                 imports.setdefault(function, []).append(found)
-        for upstream in (self._aws, self._stripe):
+        for upstream in (self._aws, self._stripe, self._company):
             upstream.close()
         medians = {f: sorted(i, key=lambda one: one.total)[1] for f, i in imports.items()}
         return Results(dict(self._of_scenario), dict(self._of_function), medians)
@@ -123,13 +129,13 @@ class Bench:
             samples.init_none.append(container.init)
         with self._container(scenario.function, bytecode=True) as container:
             samples.init.append(container.init)
-            wall, _, aws, stripe = self._call(container, scenario)
+            wall, _, aws, stripe, _ = self._call(container, scenario)
             samples.first.append(wall)
             samples.first_beyond.append(wall - spent(stripe))
             samples.first_own.append(wall - spent([*aws, *stripe]))
             warm, own, cpu = [], [], []
             for _ in range(calls):
-                wall, busy, aws, stripe = self._call(container, scenario)
+                wall, busy, aws, stripe, _ = self._call(container, scenario)
                 warm.append(wall)
                 own.append(wall - spent([*aws, *stripe]))
                 cpu.append(busy)
@@ -137,30 +143,37 @@ class Bench:
             samples.warm_own.append(median(own))
             samples.cpu.append(sum(cpu) / len(cpu))
             self._count(container, scenario, samples)
+            samples.peak.append(container.peak)
 
     def _count(self, container: Container, scenario: Scenario, samples: Samples) -> None:
         """Calls and units of a warm call. Asking for units makes answers longer: not timed."""
         counted: Counter[str] = Counter()
         read = written = 0.0
+        logged = container.logged
         self._aws.count_units = True
         for _ in range(_COUNTED_CALLS):
-            *_, aws, stripe = self._call(container, scenario)
+            *_, aws, stripe, told = self._call(container, scenario)
             counted.update(call.operation for call in aws)
             counted.update(f"Stripe {call.operation}" for call in stripe)
+            counted.update(f"company {call.operation}" for call in told)
             read += sum(call.read_units for call in aws)
             written += sum(call.write_units for call in aws)
         self._aws.count_units = False
         samples.calls = {name: count / _COUNTED_CALLS for name, count in counted.items()}
         samples.read_units = read / _COUNTED_CALLS
         samples.write_units = written / _COUNTED_CALLS
+        samples.log_bytes = (container.logged - logged) / _COUNTED_CALLS
 
     def _call(
         self, container: Container, scenario: Scenario
-    ) -> tuple[float, float, list[Call], list[Call]]:
+    ) -> tuple[float, float, list[Call], list[Call], list[Call]]:
+        """Wall and CPU time; calls of AWS, of Stripe, and of the company by its webhook."""
         event = scenario.event()
-        self._aws.taken()
-        self._stripe.taken()
+        others = (self._aws, self._stripe, self._company)
+        for upstream in others:
+            upstream.taken()
         answer = container.call(event)
         if not scenario.good(answer.value):
             raise FunctionFailedError(f"{scenario.name} answered {answer.value}")
-        return answer.wall, answer.cpu, self._aws.taken(), self._stripe.taken()
+        aws, stripe, told = (upstream.taken() for upstream in others)
+        return answer.wall, answer.cpu, aws, stripe, told

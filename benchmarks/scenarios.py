@@ -11,6 +11,7 @@ from typing import Any
 
 from benchmarks.stack import Stack, sample
 
+_BATCH = 50  # deliveries of a new endpoint
 FLOORS = ("empty", "put_item", "validated", "stripe_client")
 
 
@@ -34,10 +35,13 @@ def answered(status: int) -> Callable[[Any], bool]:
 class Scenarios:
     """Makes the events, each payment used once where using it twice would be other work."""
 
-    def __init__(self, stack: Stack) -> None:
+    def __init__(self, stack: Stack, endpoint_url: str) -> None:
         self._stack = stack
+        self._endpoint_url = endpoint_url
         self._paid: deque[tuple[str, dict[str, Any]]] = deque()
         self._settled: deque[str] = deque()
+        self._deliveries: deque[Any] = deque()
+        self._second: dict[str, Any] | None = None
         self._known = stack.payment()["id"]
 
     def provide(self, count: int) -> None:
@@ -46,16 +50,27 @@ class Scenarios:
         if missing > 0:
             self._paid.extend(self._stack.paid(missing))
 
+    def provide_deliveries(self, count: int) -> None:
+        """Makes as many webhooks that are due."""
+        while len(self._deliveries) < count:
+            self._deliveries.extend(self._stack.deliveries(self._endpoint_url, _BATCH)["Records"])
+
     def all(self) -> list[Scenario]:
         return [
             *(Scenario(floor, floor, self.creation, _floor_answered) for floor in FLOORS),
             Scenario("create_payment", "create_payment", self.creation, answered(201)),
             Scenario("stripe_webhook: paid", "stripe_webhook", self.webhook, answered(200), uses=1),
+            Scenario(
+                "stripe_webhook: told again", "stripe_webhook", self._told_again, answered(200)
+            ),
             Scenario("payments: get", "payments", self._get, answered(200)),
             Scenario("payments: list of 100", "payments", self._list, answered(200)),
             Scenario("pay_page: open", "pay_page", self._open, answered(303)),
             Scenario("dispatch_events: one", "dispatch_events", self._stream, _nothing_failed),
             Scenario("issue_invoice: one", "issue_invoice", self._invoice, _nothing_failed),
+            Scenario("fan_out_event: one", "fan_out_event", self._issued, _nothing_failed),
+            Scenario("fan_out_event: unwanted", "fan_out_event", self._attached, _nothing_failed),
+            Scenario("deliver_webhooks: one", "deliver_webhooks", self._delivery, _nothing_failed),
             Scenario("expire_links: none due", "expire_links", self._tick, lambda a: a is not None),
         ]
 
@@ -67,7 +82,16 @@ class Scenarios:
         """Stripe's word that a payment was paid."""
         payment_id, told = self._paid.popleft()
         self._settled.append(payment_id)
-        body = json.dumps(told, indent=2)
+        return self._told(told)
+
+    def _told_again(self) -> Any:
+        """Stripe has a second event of a checkout that was paid: that of its payment intent."""
+        if self._second is None:
+            self._second = self._stack.event_of_intent(self._settled[-1])
+        return self._told(self._second)
+
+    def _told(self, event: dict[str, Any]) -> Any:
+        body = json.dumps(event, indent=2)
         return self._http(
             "POST /stripe/webhook/{organizationId}/{mode}",
             parameters={"organizationId": self._stack.facts["organizationId"], "mode": "sandbox"},
@@ -110,6 +134,25 @@ class Scenarios:
         body["detail"]["data"]["paymentId"] = self._settled.popleft()
         event["Records"][0]["body"] = json.dumps(body)
         return event
+
+    def _issued(self) -> Any:
+        """Of an event that one endpoint wants."""
+        return self._queued("fan_out_event", {"id": f"evt_{uuid.uuid4().hex[:26]}"})
+
+    def _attached(self) -> Any:
+        """Of an event that webhooks can tell of, and no endpoint wants."""
+        return self._queued("fan_out_event", {}, "payment_method.attached")
+
+    def _queued(self, function: str, detail: dict[str, Any], kind: str | None = None) -> Any:
+        event = sample(function)
+        body = json.loads(event["Records"][0]["body"])
+        body["detail-type"] = kind or body["detail-type"]
+        body["detail"] |= {"organizationId": self._stack.facts["organizationId"], **detail}
+        event["Records"][0]["body"] = json.dumps(body)
+        return event
+
+    def _delivery(self) -> Any:
+        return {"Records": [self._deliveries.popleft()]}
 
     def _tick(self) -> Any:
         return sample("expire_links")

@@ -81,6 +81,16 @@ class Stack:
             query["starting_after"] = page[-1]["id"]
         return [(payment, told[payment]) for payment in payments]
 
+    def event_of_intent(self, payment_id: str) -> dict[str, Any]:
+        """Stripe's other event of a paid checkout."""
+        query = {"type": "payment_intent.succeeded", "limit": "100"}
+        while True:
+            page = self._stripe("GET", f"/v1/events?{urllib.parse.urlencode(query)}")["data"]
+            for event in page:
+                if event["data"]["object"]["metadata"]["payment_id"] == payment_id:
+                    return dict(event)
+            query["starting_after"] = page[-1]["id"]
+
     def signed(self, body: str) -> str:
         """The header of Stripe's scheme v1."""
         now = int(time.time())
@@ -110,7 +120,7 @@ class Stack:
         for number in range(count):
             body = json.loads(record["body"])
             body["detail"] |= {
-                "id": f"evt_{number:026}",
+                "id": f"evt_{made['id'][-20:]}{number:06}",
                 "organizationId": self.facts["organizationId"],
             }
             records.append(record | {"messageId": str(number), "body": json.dumps(body)})
@@ -119,7 +129,7 @@ class Stack:
             FunctionName=f"{self.facts['stackName']}-fan_out_event",
             Payload=json.dumps({"Records": records}),
         )
-        kept = f"{self.facts['apiUrl']}/webhooks/{made['id']}/deliveries"
+        kept = f"{self.facts['apiUrl']}/webhooks/{made['id']}/deliveries?limit={count}"
         call = sample("deliver_webhooks")["Records"][0]
         return {
             "Records": [

@@ -22,13 +22,12 @@ from benchmarks.container import FunctionFailedError
 from benchmarks.report import table
 from benchmarks.scenarios import Scenarios
 from benchmarks.stack import Stack
-from benchmarks.upstream import Upstream
+from benchmarks.upstream import Upstream, company
 
 _LOOP = Path(__file__).parent / "inside/loop.py"
 _BEFORE = 20
 _SHOWN = 10
 _DELIVERIES = 10  # of a queue's batch
-_NO_CONTENT = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"
 
 
 @dataclass(frozen=True)
@@ -71,7 +70,7 @@ class Throughput:
         self._python = python
         self._aws = Upstream(stack.facts["awsEndpointUrl"])
         self._stripe = Upstream(stack.facts["stripeUrl"])
-        self._company = Upstream("", heard={"POST /hook": _NO_CONTENT}, alone=True)
+        self._company = company()
         self._flows = _flows(stack, f"{self._company.url}/hook")
         self._environments = {
             flow.function: stack.variables(flow.function, self._aws.url, self._stripe.url)
@@ -120,7 +119,7 @@ class Throughput:
 
 
 def _flows(stack: Stack, endpoint_url: str) -> list[Flow]:
-    scenarios = Scenarios(stack)
+    scenarios = Scenarios(stack, endpoint_url)
     scenarios.provide(1)
     deliveries = stack.deliveries(endpoint_url, _DELIVERIES)
     return [

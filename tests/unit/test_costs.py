@@ -1,0 +1,58 @@
+"""The arithmetic of docs/performance.md: what a million payments cost."""
+
+from __future__ import annotations
+
+import pytest
+
+from benchmarks.costs import Life, Work, dollars
+
+LIFE = Life(requests=2, events=1, messages=1, documents=1)
+
+
+def work(**changes: object) -> Work:
+    given = {
+        "name": "a function",
+        "times": 1,
+        "batch": 10,
+        "memory": 1769,
+        "cpu": 10.0,
+        "asks": {"GetItem": 1.0, "Stripe POST /v1/checkout/sessions": 1.0},
+        "read_units": 1.0,
+        "write_units": 4.0,
+        "log_bytes": 500.0,
+    }
+    return Work(**(given | changes))  # type: ignore[arg-type]
+
+
+def test_work_takes_longer_with_less_memory_and_waiting_takes_as_long() -> None:
+    waiting = 600.0 + 6.0
+    assert work().milliseconds == pytest.approx(10.0 + waiting)
+    assert work(memory=1769 // 2).milliseconds == pytest.approx(20.0 + waiting, abs=0.1)
+    assert work(memory=4000).milliseconds == pytest.approx(10.0 + waiting)
+
+
+def test_a_million_payments_cost_what_the_list_says() -> None:
+    found = {name: cost for name, (_, cost) in dollars(LIFE, [work()], full_batches=False).items()}
+    assert found == pytest.approx(
+        {
+            "HTTP API, requests": 2.00,
+            "Lambda, requests": 0.20,
+            "DynamoDB, write units": 2.50,
+            "DynamoDB, read units": 0.125,
+            "EventBridge, events": 1.00,
+            "SQS, requests": 1.20,
+            "S3, PDFs stored": 5.00,
+            "Lambda, GB-seconds": 0.616 * 1769 / 1024 * 13.3334,
+            "CloudWatch, kB of logs": (500 + 26 + 330 + 78) / 1000 * 0.50,
+        }
+    )
+
+
+def test_full_batches_share_runs_their_lines_and_two_requests_of_each_message() -> None:
+    found = {
+        name: amount for name, (amount, _) in dollars(LIFE, [work()], full_batches=True).items()
+    }
+    assert found["Lambda, requests"] == pytest.approx(0.1)
+    assert found["SQS, requests"] == pytest.approx(1.2)
+    assert found["CloudWatch, kB of logs"] == pytest.approx((526 + 40.8) / 1000)
+    assert found["Lambda, GB-seconds"] == pytest.approx(0.616 * 1769 / 1024)
