@@ -97,7 +97,7 @@ def test_a_request_is_never_larger_than_the_bus_takes(world: World) -> None:
     for record in records:
         outbox = record["dynamodb"]["NewImage"]["outbox"]
         (event,) = json.loads(outbox["S"])
-        event["data"] = {f"note {n}": "請" * 500 for n in range(40)}
+        event["more"] = {f"note {n}": "請" * 500 for n in range(40)}
         outbox["S"] = json.dumps([event])
     assert world.invoke("dispatch_events", {"Records": records}) == {"batchItemFailures": []}
     sent = [parameters["Entries"] for name, parameters in world.aws.calls if name == "PutEvents"]
