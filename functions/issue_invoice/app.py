@@ -1,40 +1,34 @@
-"""Off the bus, by its queue: a paid payment's invoice, and credit notes as its refunds are."""
+"""Off the bus, by its queue: paid payments' invoices, and credit notes as their refunds are."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from paylink import bootstrap
-from paylink.consumer import Envelope, consumer
+from paylink.consumer import Envelope, batch_consumer, payments_named
 from paylink.presentation import documents
-from paylink.presentation.document_pdf import render_document
 from paylink.services.issue_credit_notes import issue_credit_notes
-from paylink.services.issue_invoice import issue_invoice
-from paylink.services.logos import logo_of
+from paylink.services.issue_invoice import Numbered, issue_invoice, number_invoices
 
-bootstrap.ready(
-    bootstrap.payments, bootstrap.invoices, bootstrap.credit_notes, bootstrap.invoice_store
-)
+bootstrap.ready(bootstrap.issue_ports, bootstrap.credit_notes)
 
 
-def render(facts: documents.DocumentFacts) -> bytes:
-    return render_document(facts, logo_of(facts.document.seller, bootstrap.logos()))
-
-
-@consumer
-def lambda_handler(envelope: Envelope) -> None:
+def issue(numbered: dict[str, Numbered], envelope: Envelope) -> None:
     payment_id = envelope["detail"]["data"]["paymentId"]
-    issue_invoice(
-        payment_id,
-        payments=bootstrap.payments(),
-        invoices=bootstrap.invoices(),
-        organizations=bootstrap.organizations(),
-        store=bootstrap.invoice_store(),
-        render=lambda invoice: render(documents.invoice_document(invoice)),
-        clock=bootstrap.clock,
-    )
+    payment, invoice = numbered.pop(payment_id, (None, None))
+    issue_invoice(payment_id, bootstrap.issue_ports(), invoice)
     issue_credit_notes(
         payment_id,
         payments=bootstrap.payments(),
         invoices=bootstrap.invoices(),
         credit_notes=bootstrap.credit_notes(),
         store=bootstrap.invoice_store(),
-        render=lambda note: render(documents.credit_note_document(note)),
+        render=lambda note: bootstrap.render(documents.credit_note_document(note)),
         clock=bootstrap.clock,
+        known=payment,
     )
+
+
+@batch_consumer
+def lambda_handler(envelopes: Sequence[Envelope]) -> Callable[[Envelope], None]:
+    numbered = number_invoices(payments_named(envelopes), bootstrap.issue_ports())
+    return partial(issue, numbered)

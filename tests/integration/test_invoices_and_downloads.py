@@ -52,7 +52,6 @@ def test_a_paid_payment_gets_number_and_pdf(world: World) -> None:
     assert invoice["transaction_id"] == world.aws.item("TRANSACTION#")["id"]
     ((key, document),) = world.aws.objects().items()
     assert key == f"{world.seller.organization_id}/sandbox/{invoice['id']}.pdf"
-    assert invoice["document_key"] == key
     text = text_of(document)
     assert invoice["number"] in text
     for amount in ("49,00 €", "9,31 €", "58,31 €"):
@@ -122,23 +121,27 @@ def test_n2_a_failing_bucket_keeps_the_number_and_the_pdf_is_filled_in(
     failed = failures_of(world, event)
     assert failed == [event["Records"][0]["messageId"]]
     invoice = world.aws.item("INVOICE#")
-    assert "document_key" not in invoice
+    assert bool(world.aws.objects()) == after
     assert world.payment(payment["id"])["invoiceId"] == invoice["id"]
     assert failures_of(world, event) == []
-    again = world.aws.item("INVOICE#")
-    assert again["number"] == invoice["number"]
-    assert text_of(world.aws.objects()[again["document_key"]]).count(invoice["number"]) >= 1
+    assert world.aws.item("INVOICE#") == invoice
+    ((_, document),) = world.aws.objects().items()
+    assert text_of(document).count(invoice["number"]) >= 1
     assert int(world.aws.item("NUMBERS#")["taken"]) == 1
 
 
-@pytest.mark.parametrize("after", [False, True])
-@pytest.mark.parametrize("skip", [0, 1])
-def test_n2_a_crash_at_either_write_uses_one_number(world: World, skip: int, after: bool) -> None:
+@pytest.mark.parametrize(
+    ("times", "after", "comes_again"), [(1, False, False), (1, True, False), (2, False, True)]
+)
+def test_n2_a_crash_at_the_write_uses_one_number(
+    world: World, times: int, after: bool, comes_again: bool
+) -> None:
     world.paid()
     world.dispatch()
     event = world.invoice_event()
-    world.aws.fail_once("write", skip=skip, after=after)
-    assert failures_of(world, event) == [event["Records"][0]["messageId"]]
+    for _ in range(times):  # a write of several that failed is tried one by one
+        world.aws.fail_once("write", after=after)
+    assert failures_of(world, event) == [event["Records"][0]["messageId"]] * comes_again
     assert failures_of(world, event) == []
     assert int(world.aws.item("NUMBERS#")["taken"]) == 1
     assert world.aws.item("INVOICE#")["number"].endswith("-000001")
@@ -247,7 +250,7 @@ def test_the_receipts_token_leads_to_the_document_for_a_minute(world: World) -> 
     assert url.scheme == "https"
     assert url.hostname is not None
     assert url.hostname.startswith("paylink-test-invoices.s3.")
-    assert url.path == f"/{invoice['document_key']}"
+    assert url.path == f"/{world.seller.organization_id}/sandbox/{invoice['id']}.pdf"
     query = {name: values[0] for name, values in parse_qs(url.query).items()}
     assert (
         query["response-content-disposition"] == f'attachment; filename="{invoice["number"]}.pdf"'

@@ -212,7 +212,7 @@ READ: dict[str, Callable[[Table], object]] = {
     "delivery": lambda table: DynamoWebhooks(table).delivery("whd_1"),
 }
 # Only conditions of writes look into these, by attributes that they always had.
-NEVER_READ = {"lease of a charge", "notice", "request count"}
+NEVER_READ = {"lease of a charge", "notice", "receipt", "request count"}
 
 
 # Maps that aren't ours: what a caller gave, and what a provider was asked.

@@ -143,7 +143,7 @@ def test_credit_notes_are_rendered_and_exported_for_the_books(
     assert rendered == {
         "id": note["id"],
         "number": note["number"],
-        "document": note["document_key"],
+        "document": f"{world.seller.organization_id}/sandbox/{note['id']}.pdf",
         "rendered": False,
     }
     assert "there is no" in refused(world, capsys, "credit-notes", "render", note["invoice_id"])

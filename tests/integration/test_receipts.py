@@ -61,7 +61,7 @@ def test_the_buyer_gets_a_receipt_with_the_invoice(world: World) -> None:
     assert text is not None
     # The stack's own address: no request tells it here.
     assert f"/documents/{invoice['id']}?token=" in text.get_content()
-    assert invoice["receipt"] == "sent"
+    assert world.aws.item("RECEIPT#")["outcome"] == "sent"
 
 
 def test_invoice_and_receipt_are_in_the_language_of_the_browser_that_went_on(world: World) -> None:
@@ -99,7 +99,7 @@ def test_a_refused_address_is_not_tried_again(world: World) -> None:
     for _ in range(2):
         assert failures_of(world, event) == []
     assert world.aws.mails() == []
-    assert world.aws.item("INVOICE#")["receipt"] == "refused"
+    assert world.aws.item("RECEIPT#")["outcome"] == "refused"
 
 
 def test_d6_one_broken_message_of_ten_is_reported_alone(world: World) -> None:

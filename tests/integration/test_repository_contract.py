@@ -41,7 +41,9 @@ from paylink.ports import (
     IdempotencyRecord,
     IdempotencyRepository,
     InvoiceRepository,
+    IssuedInvoice,
     KeyInUseError,
+    NumbersConflictError,
     PaymentRepository,
     StoredResponse,
     VersionConflictError,
@@ -706,32 +708,46 @@ def invoice_of(paid_payment: Payment, sequence: int, year: int = 2026) -> Invoic
     return issue(paid_payment, SELLER, year, sequence, NOW)
 
 
+def add_invoices(store: Store, year: int, first: int, *invoices: Invoice) -> None:
+    issued = [IssuedInvoice(invoice, event("invoice.issued")) for invoice in invoices]
+    store.invoices.add(issued, year, first)
+
+
 def test_an_invoice_is_read_as_it_was_issued(store: Store) -> None:
     invoice = invoice_of(paid(store), 1)
     assert store.invoices.get(invoice.id) is None
-    store.invoices.add(invoice, 2026, 1, [event("invoice.issued")])
+    store.invoices.add([IssuedInvoice(invoice, event("invoice.issued"))], 2026, 1)
     assert store.invoices.get(invoice.id) == invoice
 
 
-def test_taking_a_number_shows_at_the_payment(store: Store) -> None:
+def test_a_payment_is_read_with_its_invoice_where_that_is_asked_for(store: Store) -> None:
     before = paid(store)
-    store.invoices.add(invoice_of(before, 1), 2026, 1, [])
-    after = store.payments.get("pay_1")
+    assert store.payments.get("pay_1", with_invoice=True) == before
     issued = invoice_of(before, 1)
-    assert after == replace(
-        before,
-        invoice_id=issued.id,
-        invoice_number=issued.number,
-        version=before.version + 1,
-    )
-    with pytest.raises(VersionConflictError):
-        store.payments.commit(Commit(before))
+    add_invoices(store, 2026, 1, issued)
+    invoiced = replace(before, invoice_id=issued.id, invoice_number=issued.number)
+    assert store.payments.get("pay_1", with_invoice=True) == invoiced
+    assert store.payments.get("pay_1") == before
+    page = store.payments.page(before.organization_id, before.mode, None, None, 9)
+    assert [found for _, found in page] == [invoiced]
+    assert store.payments.several(["pay_unknown", "pay_1"]) == [invoiced]
+    for unknown in ("pay_unknown", "x" * 3000, "\ud800"):
+        assert store.payments.get(unknown, with_invoice=True) is None
+
+
+def test_what_is_read_with_a_payment_is_not_written_with_it(store: Store) -> None:
+    before = paid(store)
+    add_invoices(store, 2026, 1, invoice_of(before, 1))
+    invoiced = store.payments.get("pay_1", with_invoice=True)
+    assert invoiced is not None
+    store.payments.commit(Commit(invoiced))
+    assert store.payments.get("pay_1") == replace(before, version=before.version + 1)
 
 
 def test_numbers_go_up_one_by_one_per_series(store: Store) -> None:
     assert store.invoices.next_sequence("org_a", "sandbox", 2026) == 1
     for number in (1, 2, 3):
-        store.invoices.add(invoice_of(paid(store, f"pay_{number}"), number), 2026, number, [])
+        add_invoices(store, 2026, number, invoice_of(paid(store, f"pay_{number}"), number))
         assert store.invoices.next_sequence("org_a", "sandbox", 2026) == number + 1
     assert store.invoices.next_sequence("org_a", "sandbox", 2027) == 1
     assert store.invoices.next_sequence("org_a", "live", 2026) == 1
@@ -740,44 +756,49 @@ def test_numbers_go_up_one_by_one_per_series(store: Store) -> None:
 
 @pytest.mark.parametrize("sequence", [1, 3, 0])
 def test_a_number_that_is_not_the_next_is_not_taken(store: Store, sequence: int) -> None:
-    store.invoices.add(invoice_of(paid(store), 1), 2026, 1, [])
+    add_invoices(store, 2026, 1, invoice_of(paid(store), 1))
     invoice = invoice_of(paid(store, "pay_2"), sequence)
-    with pytest.raises(VersionConflictError):
-        store.invoices.add(invoice, 2026, sequence, [])
+    with pytest.raises(NumbersConflictError) as refused:
+        add_invoices(store, 2026, sequence, invoice)
+    assert refused.value.payment_ids == set()
     assert store.invoices.get(invoice.id) is None
     assert store.invoices.next_sequence("org_a", "sandbox", 2026) == 2
-    untouched = store.payments.get("pay_2")
-    assert untouched is not None
-    assert untouched.invoice_id is None
+
+
+def test_several_numbers_are_taken_in_one_step_or_not_at_all(store: Store) -> None:
+    add_invoices(store, 2026, 1, invoice_of(paid(store), 1))
+    invoices = [invoice_of(paid(store, f"pay_{n}"), n) for n in range(2, 12)]
+    for wrong in (1, 3):
+        with pytest.raises(NumbersConflictError):
+            add_invoices(store, 2026, wrong, *invoices)
+    assert store.invoices.next_sequence("org_a", "sandbox", 2026) == 2
+    add_invoices(store, 2026, 2, *invoices)
+    assert [store.invoices.get(invoice.id) for invoice in invoices] == invoices
+    assert store.invoices.next_sequence("org_a", "sandbox", 2026) == 12
+
+
+def test_who_takes_several_numbers_is_told_which_payments_have_one(store: Store) -> None:
+    invoices = [invoice_of(paid(store, f"pay_{n}"), n) for n in (1, 2, 3)]
+    add_invoices(store, 2026, 1, invoices[1])
+    with pytest.raises(NumbersConflictError) as refused:
+        add_invoices(store, 2026, 2, *invoices)
+    assert refused.value.payment_ids == {"pay_2"}
+    assert store.invoices.get(invoices[0].id) is None
+    assert store.invoices.next_sequence("org_a", "sandbox", 2026) == 2
 
 
 def test_one_payment_has_one_invoice(store: Store) -> None:
     before = paid(store)
-    store.invoices.add(invoice_of(before, 1), 2026, 1, [])
-    with pytest.raises(VersionConflictError):
-        store.invoices.add(invoice_of(before, 2), 2026, 2, [])
+    add_invoices(store, 2026, 1, invoice_of(before, 1))
+    with pytest.raises(NumbersConflictError) as refused:
+        add_invoices(store, 2026, 2, invoice_of(before, 2))
+    assert refused.value.payment_ids == {"pay_1"}
     assert store.invoices.next_sequence("org_a", "sandbox", 2026) == 2
-
-
-def test_an_unpaid_payment_takes_no_number(store: Store) -> None:
-    store.payments.add(payment(), None)
-    invoice = invoice_of(succeeded(payment()), 1)
-    with pytest.raises(VersionConflictError):
-        store.invoices.add(invoice, 2026, 1, [])
-    assert store.invoices.get(invoice.id) is None
-    assert store.invoices.next_sequence("org_a", "sandbox", 2026) == 1
-
-
-def test_the_document_is_noted_and_nothing_else_changes(store: Store) -> None:
-    invoice = invoice_of(paid(store), 1)
-    store.invoices.add(invoice, 2026, 1, [])
-    store.invoices.set_document(invoice, "a/b.pdf")
-    assert store.invoices.get(invoice.id) == replace(invoice, document_key="a/b.pdf")
 
 
 def test_one_run_at_a_time_sends_a_receipt(store: Store) -> None:
     invoice = invoice_of(paid(store), 1)
-    store.invoices.add(invoice, 2026, 1, [])
+    add_invoices(store, 2026, 1, invoice)
     until = NOW + timedelta(minutes=1)
     assert store.invoices.claim_receipt(invoice, NOW, until) == "claimed"
     almost = until - timedelta(microseconds=1)
@@ -798,7 +819,7 @@ def test_invoices_are_listed_newest_first_and_by_customer(store: Store) -> None:
             paid(store, f"pay_{number}"), SELLER, 2026, number, NOW + timedelta(minutes=number)
         )
         made.append(replace(invoice, customer_id="cus_2" if number == 2 else "cus_1"))
-        store.invoices.add(made[-1], 2026, number, [])
+        add_invoices(store, 2026, number, made[-1])
     owner = made[0].organization_id, made[0].mode
 
     def page(customer: str | None, before: str | None = None, limit: int = 9) -> list[Invoice]:
@@ -819,7 +840,7 @@ def test_invoices_are_listed_newest_first_and_by_customer(store: Store) -> None:
 def invoiced(store: Store) -> tuple[Payment, Invoice]:
     """A payment that has its invoice."""
     invoice = invoice_of(paid(store), 1)
-    store.invoices.add(invoice, 2025, 1, [])
+    add_invoices(store, 2025, 1, invoice)
     found = store.payments.get("pay_1")
     assert found is not None
     return found, invoice
@@ -837,8 +858,6 @@ def test_a_credit_note_is_read_as_it_was_issued(store: Store) -> None:
     store.credit_notes.add(note, 2026, 1, payment.version, [])
     assert store.credit_notes.get(note.id) == note
     assert store.payments.get("pay_1") == replace(payment, version=payment.version + 1)
-    store.credit_notes.set_document(note, "a/b.pdf")
-    assert store.credit_notes.get(note.id) == replace(note, document_key="a/b.pdf")
 
 
 def test_credit_notes_have_a_number_series_of_their_own(store: Store) -> None:
@@ -877,12 +896,11 @@ def test_a_credit_note_becomes_void_once(store: Store) -> None:
     payment, invoice = invoiced(store)
     note = note_of(invoice, 1)
     store.credit_notes.add(note, 2026, 1, payment.version, [])
-    store.credit_notes.set_document(note, "a/b.pdf")
     void = voided(note, NOW + timedelta(days=1))
     with pytest.raises(VersionConflictError):
         store.credit_notes.void(void, payment.version, [])
     store.credit_notes.void(void, payment.version + 1, [])
-    assert store.credit_notes.get(note.id) == replace(void, document_key="a/b.pdf")
+    assert store.credit_notes.get(note.id) == void
     with pytest.raises(VersionConflictError):
         store.credit_notes.void(void, payment.version + 2, [])
     after = store.payments.get("pay_1")

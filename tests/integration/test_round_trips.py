@@ -42,7 +42,19 @@ def test_a_payment_is_one_read(world: World) -> None:
     world.payment(payment["id"])
     world.aws.calls.clear()
     world.payment(payment["id"])
-    assert asked(world) == ["GetItem"]
+    assert asked(world) == ["BatchGetItem"]  # with its invoice, if there is one
+
+
+def test_invoices_of_a_batch_are_three_reads_one_write_and_their_pdfs(world: World) -> None:
+    for _ in range(3):
+        world.paid()
+    world.dispatch()
+    event = world.invoice_event()
+    world.aws.calls.clear()
+    assert world.invoke("issue_invoice", event) == {"batchItemFailures": []}
+    settings, number = "GetItem", "GetItem"  # the first once a minute
+    reads = ["BatchGetItem", settings, number]
+    assert asked(world) == [*reads, "TransactWriteItems", *["PutObject"] * 3]
 
 
 def test_a_list_is_its_shards_side_by_side_and_one_batch(world: World) -> None:

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection
 from typing import Any
 
+from paylink.domain.invoice import invoice_id_for
 from tests.local.stack import Stack, wait_for
 
 Found = dict[str, Any]
@@ -47,8 +48,9 @@ def check_books(stack: Stack, ids: Collection[str], seconds: float = 60) -> dict
     paid = {id_ for id_ in ids if any(i["amount_received"] for i in intents[id_])}
 
     def invoiced() -> bool:
+        stored = {key.rsplit("/", 1)[1] for key in stack.documents()}
         invoices = stack.items("INVOICE#")
-        return paid <= {i["payment_id"] for i in invoices if i.get("document_key")}
+        return paid <= {i["payment_id"] for i in invoices if f"{i['id']}.pdf" in stored}
 
     def returned() -> bool:
         """Money that came twice is on its way back."""
@@ -109,7 +111,7 @@ def _check_payment(
     # One invoice for one paid payment, over the same amounts.
     assert len(invoices) == (1 if status == "succeeded" else 0), told
     for invoice in invoices:
-        assert invoice["id"] == payment["invoice_id"], told
+        assert invoice["id"] == invoice_id_for(payment["id"]), told
         assert invoice["transaction_id"] in {t["id"] for t in ours}, told
         assert _amounts(invoice) == _amounts(payment), told
         assert took[payment["settlement"]["charge_id"]] == _total(payment), told

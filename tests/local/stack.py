@@ -254,6 +254,15 @@ class Stack:
                 return found
             start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
 
+    def documents(self) -> list[str]:
+        """Where all PDFs are that are stored."""
+        pages = self.aws("s3").get_paginator("list_objects_v2")
+        return [
+            stored["Key"]
+            for page in pages.paginate(Bucket=self.about["bucketName"])
+            for stored in page.get("Contents", [])
+        ]
+
     def invoke(self, function: str, event: dict[str, Any], folder: Path) -> str:
         """``make invoke`` with an event; what it printed."""
         file = folder / "event.json"

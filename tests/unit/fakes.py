@@ -11,7 +11,7 @@ from __future__ import annotations
 import itertools
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, Protocol, TypeVar
@@ -29,7 +29,7 @@ from paylink.domain.errors import (
     ProviderUnavailableError,
 )
 from paylink.domain.events import DomainEvent
-from paylink.domain.invoice import Invoice
+from paylink.domain.invoice import Invoice, invoice_id_for
 from paylink.domain.mail import Mail
 from paylink.domain.organization import Address, Mode, Organization, Owner, ProviderCredentials
 from paylink.domain.payment import (
@@ -47,7 +47,9 @@ from paylink.ports import (
     Commit,
     ExternalIdTakenError,
     IdempotencyRecord,
+    IssuedInvoice,
     KeyInUseError,
+    NumbersConflictError,
     ProviderMarks,
     ReceiptClaim,
     ReceiptOutcome,
@@ -193,7 +195,7 @@ class MemoryPayments:
         limit: int,
     ) -> Sequence[tuple[str, Payment]]:
         payments = [
-            payment
+            self._with_invoice(payment)
             for payment in self._memory.payments.values()
             if owner(payment) == (organization_id, mode)
             and customer_id in {None, payment.customer_id}
@@ -226,9 +228,20 @@ class MemoryPayments:
             if held is not None and held.payment_id == lease.payment_id:
                 del self._memory.leases[_leased(lease)]
 
-    def get(self, payment_id: str) -> Payment | None:
+    def get(self, payment_id: str, *, with_invoice: bool = False) -> Payment | None:
         with self._memory.lock:
-            return self._memory.payments.get(payment_id)
+            payment = self._memory.payments.get(payment_id)
+            return self._with_invoice(payment) if payment and with_invoice else payment
+
+    def several(self, payment_ids: Iterable[str]) -> Sequence[Payment]:
+        found = [self.get(payment_id, with_invoice=True) for payment_id in payment_ids]
+        return [payment for payment in found if payment is not None]
+
+    def _with_invoice(self, payment: Payment) -> Payment:
+        invoice = self._memory.invoices.get(invoice_id_for(payment.id))
+        if invoice is None:
+            return payment
+        return replace(payment, invoice_id=invoice.id, invoice_number=invoice.number)
 
     def commit(self, commit: Commit) -> Payment:
         if self.interruptions:
@@ -244,7 +257,7 @@ class MemoryPayments:
                     raise VersionConflictError
                 memory.records[_record_key(commit.answered)] = commit.answered
             payment = replace(commit.payment, version=commit.payment.version + 1)
-            memory.payments[payment.id] = payment
+            memory.payments[payment.id] = replace(payment, invoice_id=None, invoice_number=None)
             memory.events += commit.events
             if commit.transaction is not None:
                 memory.transactions[commit.transaction.id] = commit.transaction
@@ -535,35 +548,17 @@ class MemoryInvoices(MemoryReceipts):
         with self._memory.lock:
             return self._memory.numbers.get((organization_id, mode, year), 0) + 1
 
-    def add(
-        self, invoice: Invoice, year: int, sequence: int, events: Sequence[DomainEvent]
-    ) -> None:
+    def add(self, issued: Sequence[IssuedInvoice], year: int, first: int) -> None:
         memory = self._memory
-        series = (invoice.organization_id, invoice.mode, year)
+        series = (issued[0].invoice.organization_id, issued[0].invoice.mode, year)
         with memory.lock:
-            payment = memory.payments.get(invoice.payment_id)
-            if (
-                invoice.id in memory.invoices
-                or memory.numbers.get(series, 0) != sequence - 1
-                or payment is None
-                or payment.status != "succeeded"
-                or payment.invoice_id is not None
-            ):
-                raise VersionConflictError
-            memory.invoices[invoice.id] = invoice
-            memory.numbers[series] = sequence
-            memory.payments[payment.id] = replace(
-                payment,
-                invoice_id=invoice.id,
-                invoice_number=invoice.number,
-                version=payment.version + 1,
-            )
-            memory.events += events
-
-    def set_document(self, invoice: Invoice, document_key: str) -> None:
-        with self._memory.lock:
-            known = self._memory.invoices[invoice.id]
-            self._memory.invoices[invoice.id] = replace(known, document_key=document_key)
+            there = {new.payment_id for new, _ in issued if new.id in memory.invoices}
+            if there or memory.numbers.get(series, 0) != first - 1:
+                raise NumbersConflictError(there)
+            memory.numbers[series] = first + len(issued) - 1
+            for invoice, event in issued:
+                memory.invoices[invoice.id] = invoice
+                memory.events.append(event)
 
     def page(
         self,
@@ -633,11 +628,6 @@ class MemoryCreditNotes(MemoryReceipts):
             raise VersionConflictError
         self._memory.payments[payment.id] = replace(payment, version=payment_version + 1)
 
-    def set_document(self, note: CreditNote, document_key: str) -> None:
-        with self._memory.lock:
-            known = self._memory.credit_notes[note.id]
-            self._memory.credit_notes[note.id] = replace(known, document_key=document_key)
-
     def page(
         self,
         organization_id: str,
@@ -668,8 +658,11 @@ class FakeInvoiceStore:
             raise ConnectionError("the bucket can't be reached")
         self.documents.setdefault(key, document)
 
-    def get(self, key: str) -> bytes:
-        return self.documents[key]
+    def has(self, key: str) -> bool:
+        return key in self.documents
+
+    def get(self, key: str) -> bytes | None:
+        return self.documents.get(key)
 
     def temporary_url(self, key: str, file_name: str) -> str:
         return f"https://bucket.example/{key}?name={file_name}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -211,3 +212,22 @@ def test_a_change_announces_what_its_old_image_did_not(
     record = stream_record({"dynamodb": {"SequenceNumber": "7", **change}})
     assert record.sequence_number == "7"
     assert record.events == tuple(event(name) for name in announced)
+
+
+class Meeting:
+    """A client whose reads wait for one another."""
+
+    def __init__(self, parties: int) -> None:
+        self._barrier = threading.Barrier(parties, timeout=10)
+
+    def batch_get_item(self, **_: Any) -> dict[str, Any]:
+        self._barrier.wait()
+        return {"Responses": {}}
+
+
+def test_more_than_one_batch_is_read_side_by_side() -> None:
+    # A hundred payments and their invoices: what the longest page of a list reads.
+    keys = [(f"{kind}#{n}", kind) for n in range(100) for kind in ("PAYMENT", "INVOICE")]
+    client: Any = Meeting(2)
+    assert Table(client, "table").get_all(keys) == {}
+    assert Table(client, "table").get_all([]) == {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -11,7 +11,6 @@ import pytest
 
 from paylink.domain import events
 from paylink.domain.customer import Buyer, PaymentMethod
-from paylink.domain.document import document_key_for
 from paylink.domain.errors import PaylinkError, UnknownPaymentError
 from paylink.domain.invoice import (
     Invoice,
@@ -21,6 +20,8 @@ from paylink.domain.invoice import (
     series_year,
 )
 from paylink.domain.organization import Address, Mode, Organization
+from paylink.ports import MOST_NUMBERS, IssuedInvoice
+from paylink.services.issue_invoice import issue_invoice, number_invoices
 from paylink.services.settle_payment import settle_payment
 from tests.unit.fakes import BUYER, START, Memory, MemoryInvoices
 from tests.unit.world import MODE, ORGANIZATION, SELLER, World, a_payment, payment_id_in
@@ -70,19 +71,24 @@ def test_a_pdf_that_failed_is_filled_in_under_the_same_number(world: World) -> N
     assert world.store.documents == {}
     invoice = world.issue(payment_id)
     assert invoice.number == "INV-2026-000001"
-    assert world.store.documents == {document_key_for(invoice): b"INV-2026-000001"}
-    stored = world.invoices.get(invoice.id)
-    assert stored is not None
-    assert stored.document_key == document_key_for(invoice)
+    assert world.store.documents == {invoice.document_key: b"INV-2026-000001"}
+    assert invoice.document_key == f"{ORGANIZATION}/sandbox/{invoice.id}.pdf"
+    assert world.invoices.get(invoice.id) == invoice
     assert world.memory.numbers == {(ORGANIZATION, "sandbox", 2026): 1}
 
 
 def test_a_pdf_is_made_once(world: World) -> None:
     payment_id = world.paid()
-    world.issue(payment_id)
-    world.store.documents.clear()
-    world.issue(payment_id)
-    assert world.store.documents == {}
+    made: list[str] = []
+
+    def render(invoice: Invoice) -> bytes:
+        made.append(invoice.number)
+        return b"a PDF"
+
+    ports = replace(world.issue_ports, render=render)
+    for _ in range(3):
+        issue_invoice(payment_id, ports)
+    assert made == ["INV-2026-000001"]
 
 
 @pytest.mark.parametrize("what", ["pending", "failed", "processing", "canceled"])
@@ -122,6 +128,99 @@ def test_many_at_once_get_consecutive_numbers_and_each_payment_one(world: World)
     assert numbers[:12] == numbers[12:24] == numbers[24:]
     assert len(world.memory.invoices) == 12
     assert sum(e.type == events.INVOICE_ISSUED for e in world.memory.events) == 12
+
+
+def test_payments_of_one_batch_are_numbered_in_one_write_in_their_order(world: World) -> None:
+    paid = [world.paid() for _ in range(10)]
+    world.invoices = Counted(world.memory)
+    invoices = world.issue_together(paid)
+    assert [i.number for i in invoices] == [format_number("INV", 2026, n) for n in range(1, 11)]
+    assert [i.payment_id for i in invoices] == paid
+    assert world.invoices.writes == [10]
+    assert len(world.store.documents) == 10
+    told = [e.data["invoiceNumber"] for e in world.memory.events if e.type == events.INVOICE_ISSUED]
+    assert told == [i.number for i in invoices]
+
+
+def test_a_batch_may_be_larger_than_a_write(world: World) -> None:
+    paid = [world.paid() for _ in range(MOST_NUMBERS + 3)]
+    world.invoices = Counted(world.memory)
+    numbers = [invoice.number for invoice in world.issue_together(paid)]
+    assert numbers == [format_number("INV", 2026, n) for n in range(1, MOST_NUMBERS + 4)]
+    assert world.invoices.writes == [MOST_NUMBERS, 3]
+
+
+def test_one_bad_payment_holds_up_no_other_of_its_batch(world: World) -> None:
+    good = [world.paid(), world.paid()]
+    unpaid = world.new_payment()
+    numbered = number_invoices([good[0], "pay_unknown", unpaid, good[1]], world.issue_ports)
+    assert [numbered[p].invoice.number for p in good] == ["INV-2026-000001", "INV-2026-000002"]
+    assert set(numbered) == set(good)
+    for bad, why in (("pay_unknown", UnknownPaymentError), (unpaid, ValueError)):
+        with pytest.raises(why):
+            world.issue(bad)
+    assert world.memory.numbers == {(ORGANIZATION, MODE, 2026): 2}
+
+
+def test_what_a_write_of_several_fails_for_is_told_one_by_one(world: World) -> None:
+    good, poisonous = [world.paid(), world.paid()], world.paid()
+    world.invoices = Refusing(world.memory, poisonous)
+    batch = [good[0], poisonous, good[1]]
+    assert number_invoices(batch, world.issue_ports) == {}
+    with pytest.raises(OverflowError):
+        world.issue(poisonous)
+    assert [world.issue(p).number for p in good] == ["INV-2026-000001", "INV-2026-000002"]
+
+
+def test_a_payment_twice_in_a_batch_or_issued_before_has_one_number(world: World) -> None:
+    before, twice, last = world.paid(), world.paid(), world.paid()
+    world.issue(before)
+    numbers = [i.number for i in world.issue_together([twice, before, twice, last])]
+    assert numbers == [
+        "INV-2026-000002",
+        "INV-2026-000001",
+        "INV-2026-000002",
+        "INV-2026-000003",
+    ]
+    assert len(world.memory.invoices) == 3
+
+
+def test_batches_side_by_side_that_share_payments_leave_no_gap(world: World) -> None:
+    paid = [world.paid() for _ in range(30)]
+    batches = [paid[at : at + 10] for at in (0, 5, 10, 15, 20)] * 2
+    with ThreadPoolExecutor(8) as pool:
+        issued = [invoice for batch in pool.map(world.issue_together, batches) for invoice in batch]
+    assert {i.payment_id: i.number for i in issued} == {
+        i.payment_id: i.number for i in world.memory.invoices.values()
+    }
+    numbers = sorted(i.number for i in world.memory.invoices.values())
+    assert numbers == [format_number("INV", 2026, n) for n in range(1, 31)]
+    assert sum(e.type == events.INVOICE_ISSUED for e in world.memory.events) == 30
+
+
+class Counted(MemoryInvoices):
+    """Notes how many invoices each write had."""
+
+    def __init__(self, memory: Memory) -> None:
+        super().__init__(memory)
+        self.writes: list[int] = []
+
+    def add(self, issued: Sequence[IssuedInvoice], year: int, first: int) -> None:
+        self.writes.append(len(issued))
+        super().add(issued, year, first)
+
+
+class Refusing(MemoryInvoices):
+    """One payment's invoice is nothing that the table can hold."""
+
+    def __init__(self, memory: Memory, payment_id: str) -> None:
+        super().__init__(memory)
+        self._payment_id = payment_id
+
+    def add(self, issued: Sequence[IssuedInvoice], year: int, first: int) -> None:
+        if self._payment_id in {invoice.payment_id for invoice, _ in issued}:
+            raise OverflowError(self._payment_id)
+        super().add(issued, year, first)
 
 
 class Contested(MemoryInvoices):

@@ -349,7 +349,7 @@ class Payments(RuleBasedStateMachine):
         for event in (e for e in memory.events if "paymentId" in e.data):
             assert event.data["amountSubtotal"] + event.data["taxAmount"] == event.data["amount"]
         for invoice in memory.invoices.values():
-            payment = memory.payments[invoice.payment_id]
+            payment = self.world.payment(invoice.payment_id)
             assert payment.status == "succeeded"
             assert payment.invoice_id == invoice.id
             assert (invoice.amount_subtotal, invoice.tax_amount, invoice.amount_total) == (

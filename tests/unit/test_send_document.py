@@ -223,7 +223,7 @@ def test_a_pdf_that_was_never_stored_is_made_for_the_mail(post: Post) -> None:
 
 def test_a_pdf_that_cannot_be_made_is_linked(post: Post) -> None:
     invoice = post.issued()
-    post.world.memory.invoices[invoice.id] = replace(invoice, document_key=None)
+    post.world.store.documents.clear()
 
     def fails(_document: Document) -> None:
         raise DocumentUnavailableError()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -23,7 +23,7 @@ from paylink.services.handle_provider_event import handle_provider_event
 from paylink.services.hear_undelivered import Hearing, HearingPorts, hear_undelivered
 from paylink.services.idempotency import IdempotentRequest
 from paylink.services.issue_credit_notes import issue_credit_notes
-from paylink.services.issue_invoice import issue_invoice
+from paylink.services.issue_invoice import IssuePorts, issue_invoice, number_invoices
 from paylink.services.open_checkout import open_checkout
 from paylink.services.own_tax import Told
 from paylink.services.payment_requests import Answer, PaymentPorts, Presenter, Requester
@@ -310,9 +310,9 @@ class World:
             )
         )
 
-    def issue(self, payment_id: str) -> Invoice:
-        return issue_invoice(
-            payment_id,
+    @property
+    def issue_ports(self) -> IssuePorts:
+        return IssuePorts(
             payments=self.payments,
             invoices=self.invoices,
             organizations=self.organizations,
@@ -320,6 +320,17 @@ class World:
             render=lambda invoice: invoice.number.encode(),
             clock=self.clock,
         )
+
+    def issue(self, payment_id: str) -> Invoice:
+        return issue_invoice(payment_id, self.issue_ports)
+
+    def issue_together(self, payment_ids: Sequence[str]) -> list[Invoice]:
+        """What the function of invoices does about the payments of one batch."""
+        numbered = number_invoices(payment_ids, self.issue_ports)
+        return [
+            issue_invoice(p, self.issue_ports, numbered.pop(p, (None, None))[1])
+            for p in payment_ids
+        ]
 
     def credit_notes_of(self, payment_id: str) -> list[CreditNote]:
         """What the function of invoices does about a payment's refunds."""
@@ -346,7 +357,7 @@ class World:
         )
 
     def payment(self, payment_id: str) -> Payment:
-        payment = self.payments.get(payment_id)
+        payment = self.payments.get(payment_id, with_invoice=True)
         assert payment is not None
         return payment
 

@@ -41,9 +41,11 @@ if TYPE_CHECKING:
     from paylink.http.auth import Authenticator
     from paylink.http.rate_limit import RateLimiter
     from paylink.metrics import Metrics
+    from paylink.presentation.documents import DocumentFacts
     from paylink.services.customers import CustomerPorts
     from paylink.services.deliver_webhook import DeliveryPorts
     from paylink.services.documents import Shelf
+    from paylink.services.issue_invoice import IssuePorts
     from paylink.services.notify_owner import NoticePorts
     from paylink.services.send_document import MailPorts
     from paylink.services.webhook_endpoints import EndpointPorts
@@ -194,6 +196,29 @@ def invoice_issuer() -> LambdaIssuer:
     # Setting a PDF takes seconds, and one that failed is asked for again by whoever wants it.
     patient = client("lambda", read_timeout=20, retries={"total_max_attempts": 1})
     return LambdaIssuer(patient, settings().issue_invoice_function)
+
+
+def render(facts: DocumentFacts) -> bytes:
+    """The PDF of a document, with its seller's logo."""
+    from paylink.presentation.document_pdf import render_document
+    from paylink.services.logos import logo_of
+
+    return render_document(facts, logo_of(facts.document.seller, logos()))
+
+
+@cache
+def issue_ports() -> IssuePorts:
+    from paylink.presentation.documents import invoice_document
+    from paylink.services.issue_invoice import IssuePorts
+
+    return IssuePorts(
+        payments=payments(),
+        invoices=invoices(),
+        organizations=organizations(),
+        store=invoice_store(),
+        render=lambda invoice: render(invoice_document(invoice)),
+        clock=clock,
+    )
 
 
 @cache

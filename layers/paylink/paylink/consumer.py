@@ -3,7 +3,9 @@ that failed come again, and with its ids on every line that is logged meanwhile.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from aws_lambda_powertools.utilities.batch import (
@@ -20,24 +22,55 @@ Envelope = Mapping[str, Any]
 """An event as the bus has it."""
 
 
-def consumer(handle: Callable[[Envelope], None]) -> Callable[[dict[str, Any], LambdaContext], Any]:
-    """The Lambda handler of a queue of events."""
-    processor = BatchProcessor(event_type=EventType.SQS)
+Handle = Callable[[Envelope], None]
+Handler = Callable[[dict[str, Any], LambdaContext], Any]
 
-    def one(record: SQSRecord) -> None:
-        envelope = record.json_body
-        with logger.append_context_keys(**_ids(envelope["detail"])):
-            try:
-                handle(envelope)
-            except Exception:
-                logger.exception("an event was not handled")
-                raise
+
+def consumer(handle: Handle) -> Handler:
+    """The Lambda handler of a queue of events."""
+    return batch_consumer(lambda _envelopes: handle)
+
+
+def batch_consumer(begin: Callable[[Sequence[Envelope]], Handle]) -> Handler:
+    """The same, where something is done for all events of a batch together: ``begin`` gets those
+    that can be read, and returns what handles each."""
+    processor = BatchProcessor(event_type=EventType.SQS)
 
     @run_by_aws
     def lambda_handler(event: dict[str, Any], context: LambdaContext) -> Any:
+        handle = begin(_readable(event["Records"]))
+
+        def one(record: SQSRecord) -> None:
+            envelope = record.json_body
+            with logger.append_context_keys(**_ids(envelope["detail"])):
+                try:
+                    handle(envelope)
+                except Exception:
+                    logger.exception("an event was not handled")
+                    raise
+
         return process_partial_response(event, one, processor, context)
 
     return lambda_handler
+
+
+def payments_named(envelopes: Iterable[Envelope]) -> list[str]:
+    """The payments that events are about; one that is about none has its own handling to fail."""
+    named: list[str] = []
+    for envelope in envelopes:
+        with suppress(KeyError, TypeError):
+            payment_id = envelope["detail"]["data"]["paymentId"]
+            if isinstance(payment_id, str):
+                named.append(payment_id)
+    return named
+
+
+def _readable(records: Iterable[Mapping[str, Any]]) -> list[Envelope]:
+    envelopes: list[Envelope] = []
+    for record in records:
+        with suppress(ValueError):
+            envelopes.append(json.loads(record["body"]))
+    return envelopes
 
 
 def _ids(detail: Mapping[str, Any]) -> dict[str, str]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from paylink.domain.api_key import ApiKey
 from paylink.domain.charge import ChargeState, TaxCalculation
@@ -116,8 +116,14 @@ class PaymentRepository(Protocol):
     def remove(self, payment: Payment, record: IdempotencyRecord | None) -> None:
         """Takes back a payment that the provider refused, and frees the key."""
 
-    def get(self, payment_id: str) -> Payment | None:
-        """The newest state of a payment of any organization: the caller checks whose it is."""
+    def get(self, payment_id: str, *, with_invoice: bool = False) -> Payment | None:
+        """The newest state of a payment of any organization: the caller checks whose it is.
+
+        Which invoice it has is told only where it is asked for.
+        """
+
+    def several(self, payment_ids: Iterable[str]) -> Sequence[Payment]:
+        """Those that there are, each as `get` has it, with which invoice they have."""
 
     def commit(self, commit: Commit) -> Payment:
         """Writes a decision and returns the payment at its new version.
@@ -133,7 +139,8 @@ class PaymentRepository(Protocol):
         before: str | None,
         limit: int,
     ) -> Sequence[tuple[str, Payment]]:
-        """Payments older than a position, newest first, with their positions."""
+        """Payments older than a position, newest first, with their positions, and with which
+        invoice they have."""
 
     def transaction(self, transaction_id: str) -> Transaction | None:
         """The newest state of a transaction of any organization: the caller checks whose it is."""
@@ -266,22 +273,38 @@ class MailedDocuments(Protocol):
         """Keeps what became of it: from then on it is done."""
 
 
+class IssuedInvoice(NamedTuple):
+    """A new invoice, and the event that tells of it."""
+
+    invoice: Invoice
+    event: DomainEvent
+
+
+MOST_NUMBERS = 25
+"""What one write takes: four megabytes, and an invoice may have a hundred kilobytes."""
+
+
+class NumbersConflictError(VersionConflictError):
+    """Others took numbers since they were looked at, or issued some of the same invoices."""
+
+    def __init__(self, payment_ids: Collection[str]) -> None:
+        super().__init__(sorted(payment_ids))
+        self.payment_ids = payment_ids
+        """Those whose invoice there is by now."""
+
+
 class InvoiceRepository(MailedDocuments, Protocol):
     def get(self, invoice_id: str) -> Invoice | None: ...
 
     def next_sequence(self, organization_id: str, mode: Mode, year: int) -> int:
         """The number that the next invoice of this series would get; nothing is taken yet."""
 
-    def add(
-        self, invoice: Invoice, year: int, sequence: int, events: Sequence[DomainEvent]
-    ) -> None:
-        """Takes the number and writes the invoice in one step.
+    def add(self, issued: Sequence[IssuedInvoice], year: int, first: int) -> None:
+        """Takes as many numbers of one series as there are invoices, from ``first`` on, and writes
+        the invoices in one step: `MOST_NUMBERS` of them at most.
 
-        Raises VersionConflictError if number or invoice is taken.
+        Raises NumbersConflictError if a number or an invoice is taken.
         """
-
-    def set_document(self, invoice: Invoice, document_key: str) -> None:
-        """Notes that the PDF is stored."""
 
     def page(
         self,
@@ -319,9 +342,6 @@ class CreditNoteRepository(MailedDocuments, Protocol):
         Raises VersionConflictError if it was void before, or the payment has changed.
         """
 
-    def set_document(self, note: CreditNote, document_key: str) -> None:
-        """Notes that the PDF is stored."""
-
     def page(
         self,
         organization_id: str,
@@ -345,8 +365,11 @@ class InvoiceStore(Protocol):
     def put(self, key: str, document: bytes) -> None:
         """Stores a PDF once; one that is there already stays as it is."""
 
-    def get(self, key: str) -> bytes:
-        """The PDF as it was stored."""
+    def has(self, key: str) -> bool:
+        """Whether a PDF is stored there. Raises DocumentUnavailableError."""
+
+    def get(self, key: str) -> bytes | None:
+        """The PDF as it was stored; None if it never was. Raises DocumentUnavailableError."""
 
     def temporary_url(self, key: str, file_name: str) -> str:
         """A URL of one minute that downloads the document."""

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
+from paylink.domain.errors import DocumentUnavailableError
 from paylink.domain.logo import media_type_of
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 URL_SECONDS = 60
+# Of what isn't there, S3 says 403 to whoever may not list the bucket, as none of our functions may.
+_NOT_THERE = (403, 404)
+
+Answer = TypeVar("Answer")
 
 
 class S3Invoices:
@@ -24,8 +30,22 @@ class S3Invoices:
     def put(self, key: str, document: bytes) -> None:
         _put_once(self._client, self._bucket, key, document, "application/pdf")
 
-    def get(self, key: str) -> bytes:
-        return self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
+    def has(self, key: str) -> bool:
+        return self._ask(self._client.head_object, key) is not None
+
+    def get(self, key: str) -> bytes | None:
+        found = self._ask(self._client.get_object, key)
+        return found["Body"].read() if found is not None else None
+
+    def _ask(self, ask: Callable[..., Answer], key: str) -> Answer | None:
+        try:
+            return ask(Bucket=self._bucket, Key=key)
+        except ClientError as error:
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] in _NOT_THERE:
+                return None
+            raise DocumentUnavailableError() from error
+        except BotoCoreError as error:
+            raise DocumentUnavailableError() from error
 
     def temporary_url(self, key: str, file_name: str) -> str:
         return self._client.generate_presigned_url(

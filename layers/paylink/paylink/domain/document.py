@@ -35,8 +35,6 @@ class Document:
     customer_public_id: str | None = None
     payment_method: str | None = None
     """As printed: ``Visa •••• 4242``."""
-    document_key: str | None = None
-    """Where the PDF is stored, once it is."""
     language: str = "en-US"
     """Of the PDF and of e-mails about it, as `domain.language` has it. Kept, since the rules by
     which it was found may change."""
@@ -51,6 +49,12 @@ class Document:
         return self.issued_at
 
     @property
+    def document_key(self) -> str:
+        """The PDF's place in the bucket, whether it is there yet or not; it has the unguessable id,
+        so numbers can't be walked."""
+        return f"{self.organization_id}/{self.mode}/{self.id}.pdf"
+
+    @property
     def issued_for(self) -> dict[str, str]:
         """Those members of an event's data by which its function issues it."""
         return {"paymentId": self.payment_id}
@@ -59,8 +63,3 @@ class Document:
     def issue_date(self) -> datetime:
         """The moment of issue on the seller's own calendar, which decides the number's year."""
         return self.issued_at.astimezone(ZoneInfo(self.seller.time_zone))
-
-
-def document_key_for(document: Document) -> str:
-    """The PDF's place in the bucket; it has the unguessable id, so numbers can't be walked."""
-    return f"{document.organization_id}/{document.mode}/{document.id}.pdf"

@@ -7,17 +7,19 @@ from datetime import datetime
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
+from paylink.domain import events
 from paylink.domain.document import Document
+from paylink.domain.events import DomainEvent
 from paylink.domain.ids import derived_id
 from paylink.domain.language import document_language
 from paylink.domain.organization import Organization, TaxSettings
-from paylink.domain.payment import Payment
+from paylink.domain.payment import Payment, event_about
 from paylink.domain.timestamps import timestamp
 
 
 @dataclass(frozen=True, kw_only=True)
 class Invoice(Document):
-    """What one payment was for. Nothing of it changes but where its PDF is."""
+    """What one payment was for. Nothing of it ever changes."""
 
     status: Literal["paid", "void"]
     paid_at: datetime
@@ -73,12 +75,17 @@ def issue(
     )
 
 
-def facts(invoice: Invoice, payment: Payment) -> dict[str, Any]:
-    """What `invoice.issued` tells besides the payment; amounts in minor units, tax included where
-    nothing else is said."""
-    method = payment.settlement.payment_method if payment.settlement else None
+def facts(invoice: Invoice) -> dict[str, Any]:
+    """What `invoice.issued` tells that follows from the invoice; amounts in minor units, tax
+    included where nothing else is said."""
     issued, paid = timestamp(invoice.issued_at), timestamp(invoice.paid_at)
     return {
+        "paymentId": invoice.payment_id,
+        "amount": invoice.amount_total,
+        "amountSubtotal": invoice.amount_subtotal,
+        "taxAmount": invoice.tax_amount,
+        "currency": invoice.currency,
+        "description": invoice.line_items[0].description,
         "invoiceId": invoice.id,
         "invoiceNumber": invoice.number,
         "invoiceStatus": invoice.status,
@@ -92,8 +99,17 @@ def facts(invoice: Invoice, payment: Payment) -> dict[str, Any]:
         "dueDate": issued,
         "paidAt": paid,
         "paymentTransactionId": invoice.transaction_id,
-        "paymentMethod": method.type if method else None,
-        "subPaymentMethod": method.brand if method else None,
         "customerId": invoice.customer_public_id,
         "customerEmail": invoice.buyer.email,
     }
+
+
+def announcement(invoice: Invoice, payment: Payment) -> DomainEvent:
+    """That a payment has its invoice, with all that receivers want to know of both."""
+    method = payment.settlement.payment_method if payment.settlement else None
+    paid_with = {
+        "paymentMethod": method.type if method else None,
+        "subPaymentMethod": method.brand if method else None,
+    }
+    told = {**facts(invoice), **paid_with}
+    return event_about(payment, events.INVOICE_ISSUED, invoice.issued_at, told)

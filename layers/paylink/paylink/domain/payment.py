@@ -259,6 +259,8 @@ class Payment:
     cancellation_reason: CancellationReason | None = None
     amount_refunded: int = 0
     invoice_id: str | None = None
+    """Of its invoice, where whoever read the payment asked for that, and once there is one; so is
+    the number. Kept with the invoice alone."""
     invoice_number: str | None = None
     failure_code: str | None = None
     failure_message: str | None = None

@@ -15,7 +15,7 @@ from paylink.adapters.dynamodb.organizations import DynamoOrganizations
 from paylink.adapters.dynamodb.payments import DynamoPayments
 from paylink.adapters.dynamodb.table import Table
 from paylink.adapters.lambda_issuer import LambdaIssuer
-from paylink.adapters.s3 import S3Logos
+from paylink.adapters.s3 import S3Invoices, S3Logos
 from paylink.adapters.ssm import SsmCredentials
 from paylink.adapters.stripe.accounts import StripeAccounts
 from paylink.domain.organization import Mode, Organization
@@ -40,6 +40,7 @@ class Deployment:
     invoices: DynamoInvoices
     credit_notes: DynamoCreditNotes
     invoice_issuer: LambdaIssuer
+    invoice_store: S3Invoices
     dead_letters: DeadLetters
     outputs: Mapping[str, str]
     """All of the stack's."""
@@ -63,6 +64,7 @@ class Deployment:
             DynamoInvoices(table),
             DynamoCreditNotes(table),
             LambdaIssuer(boto3.client("lambda"), outputs["IssueInvoiceFunction"]),
+            S3Invoices(boto3.client("s3"), outputs["InvoiceBucketName"]),
             DeadLetters(boto3.client("sqs")),
             outputs,
         )

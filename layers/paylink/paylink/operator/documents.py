@@ -73,10 +73,9 @@ def _render(
     document = get(options.document)
     if document is None:
         raise UsageError(f"there is no {kind} {options.document}")
-    stored_before = document.document_key is not None
+    stored_before = deployment.invoice_store.has(document.document_key)
     if not stored_before:
         deployment.invoice_issuer.issue(document)
-        document = get(document.id) or document
     return {
         "id": document.id,
         "number": document.number,

@@ -122,9 +122,8 @@ def download_document(
         raise NotFoundError()
     if not opens(token, document.id, clock(), secrets.signing_key):
         raise NotFoundError()
-    if document.document_key is None:
+    if not store.has(document.document_key):
         shelf.issue(document)
-        document = shelf.get(document_id)
-    if document is None or document.document_key is None:
-        raise DocumentUnavailableError()
+        if not store.has(document.document_key):
+            raise DocumentUnavailableError()
     return store.temporary_url(document.document_key, f"{document.number}.pdf")

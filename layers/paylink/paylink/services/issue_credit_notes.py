@@ -16,9 +16,8 @@ from paylink.domain.credit_note import (
     facts,
     voided,
 )
-from paylink.domain.document import document_key_for
 from paylink.domain.errors import StateConflictError, UnknownInvoiceError, UnknownPaymentError
-from paylink.domain.invoice import series_year
+from paylink.domain.invoice import invoice_id_for, series_year
 from paylink.domain.payment import Payment, event_about
 from paylink.ports import (
     Clock,
@@ -44,31 +43,31 @@ def issue_credit_notes(
     store: InvoiceStore,
     render: Callable[[CreditNote], bytes],
     clock: Clock,
+    known: Payment | None = None,
 ) -> list[CreditNote]:
     """All credit notes of a payment, however often this is called; its invoice is there already.
 
-    A PDF that can't be made raises, and the next call fills it in under the same number. Raises
-    UnknownPaymentError, UnknownInvoiceError, and StateConflictError when others kept changing the
-    payment or taking numbers.
+    ``known`` is the payment as it was just read. A PDF that can't be made raises, and the next
+    call fills it in under the same number. Raises UnknownPaymentError, UnknownInvoiceError, and
+    StateConflictError when others kept changing the payment or taking numbers.
     """
-    notes = _numbered(payment_id, payments, invoices, credit_notes, clock)
+    notes = _numbered(payment_id, known, payments, invoices, credit_notes, clock)
     for note in notes:
-        if note.document_key is None:
-            key = document_key_for(note)
-            store.put(key, render(note))
-            credit_notes.set_document(note, key)
+        if not store.has(note.document_key):
+            store.put(note.document_key, render(note))
     return notes
 
 
 def _numbered(
     payment_id: str,
+    known: Payment | None,
     payments: PaymentRepository,
     invoices: InvoiceRepository,
     credit_notes: CreditNoteRepository,
     clock: Clock,
 ) -> list[CreditNote]:
     for attempt in range(_ATTEMPTS):
-        payment = payments.get(payment_id)
+        payment = known if known is not None and attempt == 0 else payments.get(payment_id)
         if payment is None:
             raise UnknownPaymentError()
         try:
@@ -84,7 +83,7 @@ def _caught_up(
     refunds = creditable(payment)
     if not refunds:
         return []
-    invoice = invoices.get(payment.invoice_id or "")
+    invoice = invoices.get(invoice_id_for(payment.id))
     if invoice is None:
         raise UnknownInvoiceError()
     version = payment.version

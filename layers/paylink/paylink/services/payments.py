@@ -11,7 +11,7 @@ from paylink.services.list_items import ListRequest, Page, list_items
 
 def read_payment(payment_id: str, owner: Owner, payments: PaymentRepository) -> Payment:
     """Raises PaymentNotFoundError, for anybody else's as well."""
-    payment = payments.get(payment_id)
+    payment = payments.get(payment_id, with_invoice=True)
     if payment is None or (payment.organization_id, payment.mode) != owner:
         raise PaymentNotFoundError()
     return payment

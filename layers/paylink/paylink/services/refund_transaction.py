@@ -132,7 +132,7 @@ def _synced(
     clock: Clock,
 ) -> tuple[Payment, Transaction]:
     # The payment is read before all else: its version says whether the rest is still true.
-    payment = payments.get(payment_id)
+    payment = payments.get(payment_id, with_invoice=True)
     if payment is None:
         raise UnknownPaymentError()
     transaction = payments.transaction(transaction_id)

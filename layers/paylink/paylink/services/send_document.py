@@ -168,17 +168,15 @@ def _send(
 
 def _attachment(document: Document, ports: MailPorts) -> Attachment | None:
     """The PDF, made now if it isn't stored; its trouble is no reason to send nothing."""
-    stored: Document | None = document
-    if document.document_key is None:
-        shelf = shelf_of(document.id, ports.shelves)
-        if shelf is None:
-            return None
-        try:
+    shelf = shelf_of(document.id, ports.shelves)
+    try:
+        stored = ports.store.get(document.document_key)
+        if stored is None and shelf is not None:
             shelf.issue(document)
-        except DocumentUnavailableError:
-            logger.warning("a mail goes without its PDF", extra={"document_id": document.id})
-            return None
-        stored = shelf.get(document.id)
-    if stored is None or stored.document_key is None:
+            stored = ports.store.get(document.document_key)
+    except DocumentUnavailableError:
+        stored = None
+    if stored is None:
+        logger.warning("a mail goes without its PDF", extra={"document_id": document.id})
         return None
-    return Attachment(f"{stored.number}.pdf", ports.store.get(stored.document_key))
+    return Attachment(f"{document.number}.pdf", stored)

@@ -36,7 +36,7 @@ def sync_disputes(
     """
     for attempt in range(_ATTEMPTS):
         # The payment is read before all else: its version says whether the rest is still true.
-        payment = payments.get(payment_id)
+        payment = payments.get(payment_id, with_invoice=True)
         if payment is None:
             raise UnknownPaymentError()
         transaction = payments.transaction(transaction_id)

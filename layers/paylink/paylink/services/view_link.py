@@ -10,7 +10,7 @@ from typing import Literal
 from paylink.domain.credit_note import CreditNote, credit_note_id_for, creditable
 from paylink.domain.download_link import sign
 from paylink.domain.errors import PaymentNotFoundError
-from paylink.domain.invoice import Invoice
+from paylink.domain.invoice import Invoice, invoice_id_for
 from paylink.domain.organization import Organization
 from paylink.domain.payment import Payment
 from paylink.ports import (
@@ -68,7 +68,7 @@ def view_link(
     can_pay = payment.payable(now)
     came_back = returned_session is not None and payment.session_named(returned_session) is not None
     if payment.status == "succeeded":
-        invoice = invoices.get(payment.invoice_id) if payment.invoice_id else None
+        invoice = invoices.get(invoice_id_for(payment.id))
         secrets = credentials.get(payment.organization_id, payment.mode)
         if invoice is None or secrets is None:
             return LinkView("receipt", payment, seller, can_pay, invoice)

@@ -10,7 +10,14 @@ from typing import Any, ClassVar, Generic, Literal, TypeVar
 from pydantic import TypeAdapter
 
 from paylink.adapters.dynamodb.lists import Lists, list_attributes
-from paylink.adapters.dynamodb.table import SCHEMA, ConditionFailedError, Item, Table, shape
+from paylink.adapters.dynamodb.table import (
+    SCHEMA,
+    ConditionFailedError,
+    Item,
+    Key,
+    Table,
+    shape,
+)
 from paylink.domain.document import Document
 from paylink.domain.organization import Mode
 from paylink.ports import ReceiptClaim, ReceiptOutcome
@@ -22,13 +29,23 @@ Paper = TypeVar("Paper", bound=Document)
 
 # A run that died may have sent what it didn't come to note.
 _MAYBE_TOLD = (
-    "(receipt = :after"
-    " OR attribute_not_exists(receipt) AND attribute_exists(receipt_claimed_until))"
+    "(outcome = :after OR attribute_not_exists(outcome) AND attribute_exists(claimed_until))"
 )
 
 
 def _instant(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def item_key(kind: Kind, document_id: str) -> Key:
+    """Where the item of a document is."""
+    name = kind.upper()
+    return f"{name}#{document_id}", name
+
+
+def _receipt_key(document: Document) -> Key:
+    """An item of its own: one unit a write, where the document's would be two or three."""
+    return f"RECEIPT#{document.id}", "RECEIPT"
 
 
 class DynamoDocuments(Generic[Paper]):
@@ -48,15 +65,6 @@ class DynamoDocuments(Generic[Paper]):
         item = self._table.get(*self._series_key(organization_id, mode, year))
         return int(item["taken"]) + 1 if item else 1
 
-    def set_document(self, document: Paper, document_key: str) -> None:
-        operation = self._table.update(
-            *self._key(document.id),
-            "SET document_key = :key",
-            {":key": document_key},
-            "attribute_exists(pk)",
-        )
-        self._table.write([operation])
-
     def claim_receipt(
         self,
         document: Document,
@@ -65,35 +73,36 @@ class DynamoDocuments(Generic[Paper]):
         after: ReceiptOutcome | None = None,
     ) -> ReceiptClaim:
         operation = self._table.update(
-            *self._key(document.id),
-            "SET receipt_claimed_until = :until",
-            {":until": _instant(until), ":now": _instant(now)}
+            *_receipt_key(document),
+            "SET claimed_until = :until, organization_id = :organization, #mode = :mode,"
+            " #schema = :schema",
+            {
+                ":until": _instant(until),
+                ":now": _instant(now),
+                ":organization": document.organization_id,
+                ":mode": document.mode,
+                ":schema": SCHEMA,
+            }
             | ({":after": after} if after else {}),
-            f"attribute_exists(pk) AND {_MAYBE_TOLD if after else 'attribute_not_exists(receipt)'}"
-            " AND (attribute_not_exists(receipt_claimed_until) OR receipt_claimed_until <= :now)",
+            f"{_MAYBE_TOLD if after else 'attribute_not_exists(outcome)'}"
+            " AND (attribute_not_exists(claimed_until) OR claimed_until <= :now)",
+            {"#mode": "mode", "#schema": "schema"},
         )
         try:
             self._table.write([operation])
         except ConditionFailedError as error:
-            claimed = "receipt_claimed_until" in error.items[0]
-            return "claimed_by_another" if claimed else "done"
+            return "claimed_by_another" if "claimed_until" in error.items[0] else "done"
         return "claimed"
 
     def release_receipt(self, document: Document) -> None:
-        operation = self._table.update(
-            *self._key(document.id),
-            "REMOVE receipt_claimed_until",
-            {},
-            "attribute_exists(pk)",
-        )
+        operation = self._table.update(*_receipt_key(document), "REMOVE claimed_until", {})
         self._table.write([operation])
 
     def note_receipt(self, document: Document, now: datetime, outcome: ReceiptOutcome) -> None:
         operation = self._table.update(
-            *self._key(document.id),
-            "SET receipt = :outcome, receipt_at = :now REMOVE receipt_claimed_until",
+            *_receipt_key(document),
+            "SET outcome = :outcome, outcome_at = :now REMOVE claimed_until",
             {":outcome": outcome, ":now": _instant(now)},
-            "attribute_exists(pk)",
         )
         self._table.write([operation])
 
@@ -115,11 +124,10 @@ class DynamoDocuments(Generic[Paper]):
         )
         return [(place, self._adapter.validate_python(item)) for place, item in found]
 
-    def _key(self, document_id: str) -> tuple[str, str]:
-        name = self.kind.upper()
-        return f"{name}#{document_id}", name
+    def _key(self, document_id: str) -> Key:
+        return item_key(self.kind, document_id)
 
-    def _series_key(self, organization_id: str, mode: Mode, year: int) -> tuple[str, str]:
+    def _series_key(self, organization_id: str, mode: Mode, year: int) -> Key:
         return f"NUMBERS#{organization_id}#{mode}#{self.kind}#{year}", "NUMBERS"
 
     def _item(self, document: Paper) -> Item:
@@ -134,19 +142,18 @@ class DynamoDocuments(Generic[Paper]):
             document.customer_id,
         )
 
-    def _take(self, document: Paper, year: int, sequence: int) -> dict[str, Any]:
-        """Takes a number, if it is the next one."""
+    def _take(self, document: Paper, year: int, first: int, count: int = 1) -> dict[str, Any]:
+        """Takes so many numbers for a document and those after it, if ``first`` is the next one."""
         return self._table.update(
             *self._series_key(document.organization_id, document.mode, year),
-            "SET taken = :number, organization_id = :organization, #mode = :mode,"
-            " #schema = :schema",
-            ({":before": sequence - 1} if sequence > 1 else {})
+            "SET taken = :last, organization_id = :organization, #mode = :mode, #schema = :schema",
+            ({":before": first - 1} if first > 1 else {})
             | {
-                ":number": sequence,
+                ":last": first + count - 1,
                 ":organization": document.organization_id,
                 ":mode": document.mode,
                 ":schema": SCHEMA,
             },
-            "taken = :before" if sequence > 1 else "attribute_not_exists(pk)",
+            "taken = :before" if first > 1 else "attribute_not_exists(pk)",
             {"#mode": "mode", "#schema": "schema"},
         )

@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
+from typing import Any
 
 from pydantic import TypeAdapter
 
 from paylink.adapters.dynamodb.documents import DynamoDocuments
-from paylink.adapters.dynamodb.payments import payment_key
-from paylink.adapters.dynamodb.table import ConditionFailedError, Table, outbox
-from paylink.domain.events import DomainEvent
-from paylink.domain.invoice import Invoice
-from paylink.ports import VersionConflictError
+from paylink.adapters.dynamodb.table import ConditionFailedError, Item, Table, Told, outbox
+from paylink.domain.errors import StateConflictError
+from paylink.domain.invoice import Invoice, facts
+from paylink.ports import IssuedInvoice, NumbersConflictError
+
+INVOICE = "INVOICE"
 
 _invoices = TypeAdapter(Invoice)
+
+
+def invoice_told(item: Item) -> Told:
+    """What an invoice's item says of its own event."""
+    return partial(_told, _invoices.validate_python(item))
+
+
+def _told(invoice: Invoice, _event_type: str) -> dict[str, Any]:
+    return facts(invoice)
 
 
 class DynamoInvoices(DynamoDocuments[Invoice]):
@@ -24,30 +36,17 @@ class DynamoInvoices(DynamoDocuments[Invoice]):
     def __init__(self, table: Table) -> None:
         super().__init__(table, _invoices)
 
-    def add(
-        self, invoice: Invoice, year: int, sequence: int, events: Sequence[DomainEvent]
-    ) -> None:
+    def add(self, issued: Sequence[IssuedInvoice], year: int, first: int) -> None:
         table = self._table
-        item = self._item(invoice)
-        item["outbox"] = outbox(events)
-        operations = [
-            table.put(item, "attribute_not_exists(pk)"),
-            self._take(invoice, year, sequence),
-            table.update(
-                *payment_key(invoice.payment_id),
-                "SET invoice_id = :invoice, invoice_number = :number, version = version + :one"
-                " REMOVE outbox",
-                {
-                    ":invoice": invoice.id,
-                    ":number": invoice.number,
-                    ":one": 1,
-                    ":succeeded": "succeeded",
-                },
-                "#status = :succeeded AND attribute_not_exists(invoice_id)",
-                {"#status": "status"},
-            ),
-        ]
+        operations = [self._take(issued[0].invoice, year, first, len(issued))]
+        for invoice, event in issued:
+            item = self._item(invoice) | {"outbox": outbox([event], partial(_told, invoice))}
+            operations.append(table.put(item, "attribute_not_exists(pk)"))
         try:
-            table.write(operations)
+            table.write(operations, tries=1)
         except ConditionFailedError as error:
-            raise VersionConflictError from error
+            taken = [issued[position - 1].invoice for position in error.items if position > 0]
+            raise NumbersConflictError({invoice.payment_id for invoice in taken}) from error
+        except StateConflictError as error:
+            # Whoever was at it is about to have these numbers: the same again would fail for that.
+            raise NumbersConflictError(()) from error

@@ -7,21 +7,17 @@ first index is spread over shards, which a page reads side by side and merges.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, cast
 
-from paylink.adapters.dynamodb.table import Item, Table, decode, encode
-from paylink.domain.errors import StateConflictError
+from paylink.adapters.dynamodb.table import Item, Key, Table, decode, encode
 from paylink.domain.organization import Mode
 
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb.type_defs import KeysAndAttributesTypeDef
-
 SHARDS = 4
-_BATCH = 100  # what one BatchGet takes
-_TRIES = 4
+
+Read = Callable[[Iterable[Key]], Mapping[Key, Item]]
+"""The items of some keys, without those that aren't there."""
 
 
 def list_attributes(
@@ -49,10 +45,11 @@ def place_before(moment: datetime) -> str:
 
 
 class Lists:
-    """Reads pages of keys and the items behind them."""
+    """Reads pages of keys and, by ``read``, the items behind them."""
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: Table, read: Read | None = None) -> None:
         self._table = table
+        self._read = read or table.get_all
 
     def page(
         self,
@@ -70,7 +67,7 @@ class Lists:
         page: list[tuple[str, Item]] = []
         while missing := limit - len(page):
             keys = self._newest(owner, customer_id, before, missing)
-            items = self._items(keys)
+            items = self._read((key["pk"], key["sk"]) for key in keys)
             for key in keys:
                 before = str(key["list_sort"])
                 # An index still has for a moment what is gone from the table.
@@ -114,24 +111,3 @@ class Lists:
             Limit=limit,
         )
         return [decode(item) for item in found["Items"]]
-
-    def _items(self, keys: Sequence[Item]) -> dict[tuple[Any, Any], Item]:
-        found: dict[tuple[Any, Any], Item] = {}
-        for start in range(0, len(keys), _BATCH):
-            wanted = [encode({"pk": k["pk"], "sk": k["sk"]}) for k in keys[start : start + _BATCH]]
-            for _ in range(_TRIES):
-                request = {self._table.name: {"Keys": wanted, "ConsistentRead": True}}
-                answer = self._table.client.batch_get_item(
-                    RequestItems=cast("dict[str, KeysAndAttributesTypeDef]", request)
-                )
-                for raw in answer["Responses"].get(self._table.name, []):
-                    item = decode(raw)
-                    found[item["pk"], item["sk"]] = item
-                # What didn't fit into the answer comes back to be asked for again.
-                left = answer.get("UnprocessedKeys", {}).get(self._table.name)
-                if not left:
-                    break
-                wanted = cast("list[dict[str, Any]]", left["Keys"])
-            else:
-                raise StateConflictError()
-        return found

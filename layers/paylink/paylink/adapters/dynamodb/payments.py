@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
@@ -19,6 +19,7 @@ from paylink.adapters.dynamodb.customers import (
     still_there,
     vault_payment_method,
 )
+from paylink.adapters.dynamodb.documents import item_key
 from paylink.adapters.dynamodb.idempotency import (
     UNANSWERED,
     UNANSWERED_NAMES,
@@ -32,15 +33,18 @@ from paylink.adapters.dynamodb.table import (
     SCHEMA,
     ConditionFailedError,
     Item,
+    Key,
     Table,
     Told,
     decode,
     encode,
+    is_possible,
     outbox,
     shape,
 )
 from paylink.domain.errors import ChargeInProgressError, CustomerNotFoundError
 from paylink.domain.events import DomainEvent
+from paylink.domain.invoice import invoice_id_for
 from paylink.domain.organization import Mode
 from paylink.domain.payment import Payment, Transaction, session_key, told_of
 from paylink.ports import (
@@ -59,13 +63,17 @@ _payments = TypeAdapter(Payment)
 _transactions = TypeAdapter(Transaction)
 
 
-def payment_key(payment_id: str) -> tuple[str, str]:
+def payment_key(payment_id: str) -> Key:
     return f"PAYMENT#{payment_id}", PAYMENT
 
 
 def payment_told(item: Item) -> Told:
     """What a payment's item says of its own events."""
     return partial(told_of, _payment(item))
+
+
+def _invoice_key(payment: Key) -> Key:
+    return item_key("invoice", invoice_id_for(payment[0].removeprefix("PAYMENT#")))
 
 
 def due_shard(payment_id: str) -> str:
@@ -133,9 +141,25 @@ class DynamoPayments:
         except ConditionFailedError as error:
             raise VersionConflictError from error
 
-    def get(self, payment_id: str) -> Payment | None:
-        item = self._table.get(*payment_key(payment_id))
+    def get(self, payment_id: str, *, with_invoice: bool = False) -> Payment | None:
+        key = payment_key(payment_id)
+        item = self._with_invoices([key]).get(key) if with_invoice else self._table.get(*key)
         return _payment(item) if item else None
+
+    def several(self, payment_ids: Iterable[str]) -> Sequence[Payment]:
+        found = self._with_invoices(map(payment_key, payment_ids))
+        return [_payment(item) for item in found.values()]
+
+    def _with_invoices(self, keys: Iterable[Key]) -> dict[Key, Item]:
+        """Payments, each with what it has only by its invoice, read at the same time."""
+        invoices = {key: _invoice_key(key) for key in keys if is_possible(*key)}
+        found = self._table.get_all([*invoices, *invoices.values()])
+        payments = {key: found[key] for key in invoices if key in found}
+        for key, payment in payments.items():
+            invoice = found.get(invoices[key])
+            if invoice is not None:
+                payment |= {"invoice_id": invoice["id"], "invoice_number": invoice["number"]}
+        return payments
 
     def commit(self, commit: Commit) -> Payment:
         payment = replace(commit.payment, version=commit.payment.version + 1)
@@ -178,7 +202,7 @@ class DynamoPayments:
         before: str | None,
         limit: int,
     ) -> Sequence[tuple[str, Payment]]:
-        found = Lists(self._table).page(
+        found = Lists(self._table, self._with_invoices).page(
             "payment",
             organization_id,
             mode,
@@ -244,6 +268,8 @@ class DynamoPayments:
 def _payment_item(payment: Payment, events: Sequence[DomainEvent]) -> Item:
     pk, sk = payment_key(payment.id)
     item: Item = {"pk": pk, "sk": sk, "schema": SCHEMA, **shape(payment, _payments)}
+    for kept_elsewhere in ("invoice_id", "invoice_number"):
+        item.pop(kept_elsewhere, None)
     for session in item.get("sessions", ()):
         _leave_out(_usual_of_session(item["id"], session), session)
     _leave_out(_usual(item), item)

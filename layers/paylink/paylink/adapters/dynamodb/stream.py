@@ -6,9 +6,12 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from paylink.adapters.dynamodb.invoices import INVOICE, invoice_told
 from paylink.adapters.dynamodb.payments import PAYMENT, payment_told
 from paylink.adapters.dynamodb.table import decode, events_of, nothing
 from paylink.services.dispatch_events import StreamRecord
+
+_TOLD = {PAYMENT: payment_told, INVOICE: invoice_told}
 
 
 def stream_record(record: Mapping[str, Any]) -> StreamRecord:
@@ -23,7 +26,8 @@ def stream_record(record: Mapping[str, Any]) -> StreamRecord:
     if not fresh:
         return StreamRecord(change["SequenceNumber"], ())
     item = decode(image)
-    announced = events_of(item, payment_told(item) if item["sk"] == PAYMENT else nothing)
+    told = _TOLD.get(item["sk"])
+    announced = events_of(item, told(item) if told else nothing)
     return StreamRecord(change["SequenceNumber"], tuple(e for e in announced if e.id in fresh))
 
 

@@ -11,7 +11,8 @@ import json
 import logging
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, cast
@@ -24,16 +25,19 @@ from paylink.domain.organization import Owner
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
+    from mypy_boto3_dynamodb.type_defs import KeysAndAttributesTypeDef, TransactWriteItemTypeDef
 
 SCHEMA = 1
 _ATTEMPTS = 5
 _TOMBSTONES_STAND = timedelta(hours=48)
 _LONGEST_KEY, _LONGEST_SORT_KEY = 2048, 1024  # bytes
+_BATCH, _BATCH_TRIES = 100, 4  # what one BatchGet takes
 
 logger = logging.getLogger(__name__)
 
 Item = dict[str, Any]
+Key = tuple[str, str]
+"""``pk`` and ``sk``."""
 
 Told = Callable[[str], Mapping[str, Any]]
 """What an event of a type tells that follows from the item as the same write left it."""
@@ -166,6 +170,11 @@ def _fits(key: str, longest: int) -> bool:
         return False
 
 
+def is_possible(pk: str, sk: str) -> bool:
+    """Whether the table could hold an item of this key."""
+    return _fits(pk, _LONGEST_KEY) and _fits(sk, _LONGEST_SORT_KEY)
+
+
 class Table:
     """Reads and writes of one table; refusals come as `ConditionFailedError`, trouble as a 503."""
 
@@ -178,12 +187,43 @@ class Table:
 
         A key that the table could not hold, as strangers may name, is just not there.
         """
-        if not (_fits(pk, _LONGEST_KEY) and _fits(sk, _LONGEST_SORT_KEY)):
+        if not is_possible(pk, sk):
             return None
         found = self.client.get_item(
             TableName=self.name, Key=encode({"pk": pk, "sk": sk}), ConsistentRead=True
         ).get("Item")
         return decode(found) if found else None
+
+    def get_all(self, keys: Iterable[Key]) -> dict[Key, Item]:
+        """Consistent reads of any number of items, side by side where one request can't take all.
+        Those that aren't there are left out."""
+        wanted = [key for key in dict.fromkeys(keys) if is_possible(*key)]
+        if len(wanted) <= _BATCH:
+            return self._get_batch(wanted) if wanted else {}
+        batches = [wanted[at : at + _BATCH] for at in range(0, len(wanted), _BATCH)]
+        found: dict[Key, Item] = {}
+        with ThreadPoolExecutor(len(batches)) as pool:
+            for part in pool.map(self._get_batch, batches):
+                found |= part
+        return found
+
+    def _get_batch(self, keys: Sequence[Key]) -> dict[Key, Item]:
+        found: dict[Key, Item] = {}
+        wanted = [encode({"pk": pk, "sk": sk}) for pk, sk in keys]
+        for _ in range(_BATCH_TRIES):
+            request = {self.name: {"Keys": wanted, "ConsistentRead": True}}
+            answer = self.client.batch_get_item(
+                RequestItems=cast("dict[str, KeysAndAttributesTypeDef]", request)
+            )
+            for raw in answer["Responses"].get(self.name, []):
+                item = decode(raw)
+                found[item["pk"], item["sk"]] = item
+            # What didn't fit into the answer comes back to be asked for again.
+            left = answer.get("UnprocessedKeys", {}).get(self.name)
+            if not left:
+                return found
+            wanted = cast("list[dict[str, Any]]", left["Keys"])
+        raise StateConflictError()
 
     def put(
         self,
@@ -218,13 +258,13 @@ class Table:
         operation = {"Key": encode({"pk": pk, "sk": sk})}
         return {"Delete": self._operation(operation, condition, values)}
 
-    def write(self, operations: Sequence[dict[str, Any]]) -> None:
+    def write(self, operations: Sequence[dict[str, Any]], tries: int = _ATTEMPTS) -> None:
         """All of it or nothing.
 
         Raises ConditionFailedError if a condition did not hold. Conflicts with another writer and
         throttling are tried again, and in the end StateConflictError asks the caller to.
         """
-        for attempt in range(_ATTEMPTS):
+        for attempt in range(tries):
             try:
                 self._write_once(operations)
             except self.client.exceptions.ConditionalCheckFailedException as error:
