@@ -54,7 +54,7 @@ def without_routes(template: dict[str, Any]) -> dict[str, Any]:
 def translated(stack: Stack) -> dict[str, Resources]:
     """What CloudFormation gets: of a deployment with all on, of one by default, and of those that
     follow it with one new folder."""
-    given: dict[str, Any] = {"all on": (packaged(), {"Canary": "true"})}
+    given: dict[str, Any] = {"all on": (packaged(), {"Canary": "true", "Tracing": "Active"})}
     for new in ("", "PaylinkLayer", "DependenciesLayer", "PdfLayer", "CreatePayment"):
         given[new or "default"] = (without_routes(packaged(new)), {})
     done = subprocess.run(
@@ -199,3 +199,14 @@ def test_cloudfront_passes_on_every_request_and_every_header() -> None:
 def test_versions_start_from_snapshots_only_where_that_is_asked_for() -> None:
     assert TEMPLATE["Parameters"]["SnapStart"]["Default"] == "None"
     assert {name for name in FUNCTIONS if "SnapStart" in FUNCTIONS[name]} == LIVE
+
+
+@pytest.mark.parametrize(("deployment", "on"), [("default", False), ("all on", True)])
+def test_functions_are_traced_and_may_tell_only_where_that_is_asked_for(
+    translated: dict[str, Resources], deployment: str, on: bool
+) -> None:
+    found = translated[deployment]
+    for name in FUNCTIONS:
+        assert ("TracingConfig" in found[name]["Properties"]) is on, name
+        policies = found[f"{name}Role"]["Properties"]["ManagedPolicyArns"]
+        assert ("xray" in json.dumps(policies).lower()) is on, name
