@@ -1,4 +1,4 @@
-"""Off its two queues: calls webhook endpoints, many at a time."""
+"""Off the queues of three lanes: calls webhook endpoints, many at a time."""
 
 from typing import Any
 

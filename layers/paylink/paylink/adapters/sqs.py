@@ -1,4 +1,4 @@
-"""Calls for deliveries, in three queues: for endpoints that answer well, slowly, and not well.
+"""Calls for deliveries, in a queue for each lane.
 
 A call is sent as one of its endpoint's group, by which SQS keeps a queue fair: where many of one
 group wait, those of the others go first. A queue waits for fifteen minutes at the longest; what is
