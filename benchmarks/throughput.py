@@ -113,8 +113,8 @@ class Throughput:
             check=False,
         )
         if run.returncode or not _succeeded(answer := json.loads(run.stdout)["answer"]):
-            shown = run.stderr if run.returncode else f"answered {answer}"
-            raise FunctionFailedError(f"{flow.what}: {shown}")
+            shown = "" if run.returncode else f"answered {answer}"
+            raise FunctionFailedError(f"{flow.what}: {shown}\n{run.stderr[-3000:]}")
         return json.loads(run.stdout)
 
 

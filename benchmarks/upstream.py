@@ -38,7 +38,7 @@ class Upstream:
     count_units: bool = False
     """Asks DynamoDB for what each call consumed, which makes the answer longer."""
     heard: dict[str, bytes] = field(default_factory=dict)
-    """The last answer, as it went over the wire, to each question."""
+    """The last good answer, as it went over the wire, to each question."""
     alone: bool = False
     """Forwards nothing, but answers by what was heard: the same question gets the same answer."""
 
@@ -107,8 +107,10 @@ class _Handler(BaseHTTPRequestHandler):
             f"{n}: {v}" for n, v in answer.getheaders() if n.lower() not in _OF_ONE_CONNECTION
         ]
         lines += [f"content-length: {len(content)}", "", ""]
-        self.owner.heard[question] = "\r\n".join(lines).encode("latin-1") + content
-        self.wfile.write(self.owner.heard[question])
+        whole = "\r\n".join(lines).encode("latin-1") + content
+        if answer.status < 400:  # such as a conflict between deliveries: it isn't for all writes
+            self.owner.heard[question] = whole
+        self.wfile.write(whole)
 
     do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = _forward  # noqa: N815 - the base's names
 
