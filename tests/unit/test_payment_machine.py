@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from paylink.domain import events
+from paylink.domain.credit_note import creditable
 from paylink.domain.errors import PaylinkError
 from paylink.domain.ids import derived_id
 from paylink.domain.payment import PAYABLE, TRANSITIONS, Payment, Status, Transaction
@@ -27,6 +28,7 @@ from tests.unit.fake_charges import Bank
 from tests.unit.world import MODE, ORGANIZATION, World, a_request, charge_of, event_of, link_of
 
 PICK = st.integers(0, 10**6)
+ISSUING = {events.PAYMENT_SUCCEEDED, events.PAYMENT_REFUNDED, events.PAYMENT_REFUND_FAILED}
 BANKS: list[Bank] = ["pays", "declines", "asks", "waits", "unfinished"]
 
 
@@ -134,9 +136,10 @@ class Payments(RuleBasedStateMachine):
         """The bus delivers any event that was announced, any number of times."""
         announced = self.world.memory.events
         event = announced[pick % len(announced)]
-        if event.type == events.PAYMENT_SUCCEEDED:
+        if event.type in ISSUING:
             with suppress(PaylinkError, CrashError, ConnectionError):
                 self.world.issue(event.data["paymentId"])
+                self.world.credit_notes_of(event.data["paymentId"])
 
     @precondition(lambda self: self.paid_transactions())
     @rule(pick=PICK, amount=st.one_of(st.none(), st.integers(1, 10**6)), keyed=st.booleans())
@@ -372,8 +375,10 @@ class Payments(RuleBasedStateMachine):
     def each_transition_has_exactly_one_event(self) -> None:
         for payment in self.world.memory.payments.values():
             told = Counter(e.type for e in self.world.memory.events_about(payment.id))
-            told.pop(events.INVOICE_ISSUED, None)
             for later in (
+                events.INVOICE_ISSUED,
+                events.CREDIT_NOTE_ISSUED,
+                events.CREDIT_NOTE_VOIDED,
                 events.PAYMENT_REFUNDED,
                 events.PAYMENT_REFUND_FAILED,
                 events.PAYMENT_DISPUTED,
@@ -455,6 +460,30 @@ class Payments(RuleBasedStateMachine):
             assert len(made) <= 1
 
     @invariant()
+    def a_credit_note_is_of_one_refund_that_took_effect_and_void_once_it_failed(self) -> None:
+        memory = self.world.memory
+        notes = list(memory.credit_notes.values())
+        assert len({note.refund_id for note in notes}) == len(notes)
+        by_year = Counter(note.number[:7] for note in notes)
+        expected = {
+            f"{year}-{n:06}" for year, count in by_year.items() for n in range(1, count + 1)
+        }
+        assert {note.number for note in notes} == expected
+        told = [e.data["refundId"] for e in memory.events if e.type == events.PAYMENT_REFUNDED]
+        assert {note.refund_id for note in notes} <= set(told)
+        for note in notes:
+            refunds = {r.id: r for r in creditable(self.world.payment(note.payment_id))}
+            assert note.status == "issued" or not refunds[note.refund_id].counts
+            assert note.amount_subtotal + note.tax_amount == note.amount_total > 0
+            assert sum(line.amount for line in note.tax_lines) == note.tax_amount
+        for kind, those in (
+            (events.CREDIT_NOTE_ISSUED, notes),
+            (events.CREDIT_NOTE_VOIDED, [note for note in notes if note.status == "void"]),
+        ):
+            told = [e.data["creditNoteId"] for e in memory.events if e.type == kind]
+            assert Counter(told) == Counter(note.id for note in those)
+
+    @invariant()
     def whoever_may_bring_money_is_looked_after(self) -> None:
         for payment in self.world.memory.payments.values():
             waiting = {"processing", *(PAYABLE if payment.kind == "link" else {"pending"})}
@@ -530,16 +559,33 @@ class Payments(RuleBasedStateMachine):
                 assert world.payment(payment.id).amount_refunded == (
                     world.provider.returned(settlement.payment_intent_id)
                 )
+                self.expect_credit_notes(payment.id)
             assert sum(t.amount_total for t in recorded if t.payment_id == payment.id) == paid
         self.success_is_never_undone()
         self.subtotal_and_tax_are_the_total_everywhere()
         self.there_is_one_invoice_per_paid_payment_and_their_numbers_have_no_gap()
         self.each_transition_has_exactly_one_event()
         self.never_more_goes_back_than_came_and_each_refund_is_told_of_once()
+        self.a_credit_note_is_of_one_refund_that_took_effect_and_void_once_it_failed()
         self.each_dispute_and_its_outcome_are_told_of_once()
         assert {i.payment_id for i in world.memory.invoices.values()} == {
             p.id for p in world.memory.payments.values() if p.status == "succeeded"
         }
+
+    def expect_credit_notes(self, payment_id: str) -> None:
+        """Once every announcement was consumed, what stands is what went back, split exactly."""
+        world = self.world
+        for _ in range(2):
+            notes = world.credit_notes_of(payment_id)
+        payment = world.payment(payment_id)
+        standing = [note for note in notes if note.status == "issued"]
+        assert {note.refund_id for note in standing} == {
+            refund.id for refund in creditable(payment) if refund.counts
+        }
+        assert sum(note.amount_total for note in standing) == payment.amount_refunded
+        if payment.amount_refunded == payment.amount_total:
+            assert sum(note.amount_subtotal for note in standing) == payment.amount_subtotal
+            assert sum(note.tax_amount for note in standing) == payment.tax_amount
 
     # Helpers.
 
