@@ -14,7 +14,8 @@ it, `times` in all (once):
     die, die_after            the function's process ends before the call is carried out, or after
     lose                      it is carried out, the connection breaks before the answer
     time_out, time_out_after  no answer in time; not carried out, or carried out. Nobody waits.
-    error                     DynamoDB answers `code` instead of carrying it out
+    error                     DynamoDB, or another service of AWS, answers `code` instead of
+                              carrying it out; S3 answers that it is busy
 """
 
 from __future__ import annotations
@@ -163,7 +164,10 @@ def _keys(body: bytes) -> list[str]:
 
 def _refusal(code: str, body: bytes) -> tuple[int, bytes]:
     """As DynamoDB words it. In a transaction the reasons stand for its parts, in their order."""
-    request = json.loads(body)
+    try:
+        request = json.loads(body)
+    except ValueError:  # S3, whose requests are the documents themselves
+        return 503, b"<Error><Code>SlowDown</Code><Message>Reduce your rate.</Message></Error>"
     parts = len(request.get("TransactItems", []))
     reasons = {"TransactionConflict", "ThrottlingError"}
     if code in reasons and not parts:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from paylink.domain.invoice import invoice_id_for
@@ -26,6 +26,25 @@ def sandbox_objects(stack: Stack, path: str, **filters: str) -> list[Found]:
         if not page["has_more"]:
             return found
         query["starting_after"] = page["data"][-1]["id"]
+
+
+def sandbox_answers(stack: Stack) -> defaultdict[str, list[Found]]:
+    """What was answered to requests for a checkout, by idempotency key, oldest first."""
+    found: defaultdict[str, list[Found]] = defaultdict(list)
+    path = "requests?method=POST&path=/v1/checkout/sessions&limit=1000000"
+    for request in stack.control("GET", path)["requests"]:
+        if request["path"] == "/v1/checkout/sessions" and request["idempotency_key"]:
+            found[request["idempotency_key"]].append(request)
+    return found
+
+
+def _went_well(request: Found) -> bool:
+    return request["status"] == 200
+
+
+def _only_failures(requests: list[Found]) -> bool:
+    """Asked for, done or not, and answered by an error of the provider each time."""
+    return bool(requests) and all((request["status"] or 0) >= 500 for request in requests)
 
 
 def await_quiet(stack: Stack, seconds: float) -> None:
@@ -61,17 +80,37 @@ def check_books(stack: Stack, ids: Collection[str], seconds: float = 60) -> dict
             for p in ours
         )
 
+    def credited() -> bool:
+        """Every refund of the invoice's money has its credit note, which is void if it failed."""
+        stored = {key.rsplit("/", 1)[1] for key in stack.documents()}
+        everything = stack.items("")
+        notes = {i["refund_id"]: i for i in everything if i["sk"] == "CREDIT_NOTE"}
+        ours = [i for i in everything if i["sk"] == "PAYMENT" and i["id"] in ids]
+        return all(
+            (r["id"] in notes and f"{notes[r['id']]['id']}.pdf" in stored)
+            if _counts(r)
+            else notes.get(r["id"], {}).get("status") != "issued"
+            for payment in ours
+            for r in _of_the_invoice(payment)
+        )
+
     wait_for(invoiced, "an invoice of every paid payment", seconds)
     wait_for(returned, "the return of all that came twice", seconds)
     await_quiet(stack, seconds)
+    wait_for(credited, "a credit note of every refund", seconds)
     refunds = sandbox_objects(stack, "refunds")
+    asked = sandbox_answers(stack)
     everything = stack.items("")
     payments = {p["id"]: p for p in everything if p["sk"] == "PAYMENT" and p["id"] in ids}
     assert payments.keys() == set(ids)
     transactions = _by_payment_id(everything, "TRANSACTION")
     invoices = _by_payment_id(everything, "INVOICE")
+    notes = _by_payment_id(everything, "CREDIT_NOTE")
     for id_, payment in payments.items():
-        _check_payment(payment, intents[id_], sessions[id_], transactions[id_], invoices[id_])
+        _check_payment(
+            payment, intents[id_], sessions[id_], transactions[id_], invoices[id_], asked
+        )
+        _check_credit_notes(payment, notes[id_], invoices[id_])
         _check_refunds(payment, intents[id_], refunds, transactions[id_])
     _check_numbers(everything)
     return payments
@@ -83,6 +122,7 @@ def _check_payment(
     sessions: list[Found],
     transactions: list[Found],
     invoices: list[Found],
+    asked: Mapping[str, list[Found]],
 ) -> None:
     told = {
         "payment": payment,
@@ -117,13 +157,23 @@ def _check_payment(
         assert took[payment["settlement"]["charge_id"]] == _total(payment), told
 
     # Nothing is left that somebody could still pay. Of a session behind a failure that the sandbox
-    # replays nobody was told, so nobody can be led to it; there is one entry for it at most.
+    # replays nobody was told, so nobody can be led to it: one at most for each key of ours that got
+    # nothing but failures.
     if status in {"canceled", "succeeded"}:
+        left = {s["id"] for s in sessions if s["status"] == "open"}
+        answers = {
+            s["generation"]: asked.get(f"{payment['id']}:{s['generation']}", [])
+            for s in payment.get("sessions", [])
+        }
         known = {s["id"] for s in payment.get("sessions", []) if "id" in s}
-        lost = [s for s in payment.get("sessions", []) if "id" not in s and s.get("ended")]
-        left = [s["id"] for s in sessions if s["status"] == "open"]
-        assert not known & set(left), told
-        assert len(left) <= len(lost), told
+        known |= {a["response"]["id"] for all_ in answers.values() for a in all_ if _went_well(a)}
+        assert not known & left, told
+        failed = [
+            s
+            for s in payment.get("sessions", [])
+            if "id" not in s and s.get("ended") and _only_failures(answers[s["generation"]])
+        ]
+        assert len(left) <= len(failed), told
     if payment.get("kind") == "charge":
         assert {i["status"] for i in intents} <= {"succeeded", "canceled"}, told
 
@@ -149,18 +199,44 @@ def _check_refunds(
     assert int(payment.get("amount_refunded", 0)) == counted, told
 
 
+def _check_credit_notes(payment: Found, notes: list[Found], invoices: list[Found]) -> None:
+    """One for each refund of the invoice's money that took effect, over parts of the invoice."""
+    refunds = {r["id"]: r for r in _of_the_invoice(payment)}
+    told = {"payment": payment, "credit notes": notes, "invoices": invoices}
+    assert len({note["refund_id"] for note in notes}) == len(notes), told
+    assert {note["refund_id"] for note in notes} <= refunds.keys(), told
+    standing = [note for note in notes if note["status"] == "issued"]
+    assert {note["refund_id"] for note in standing} == {
+        id_ for id_, refund in refunds.items() if _counts(refund)
+    }, told
+    for note in standing:
+        assert _total(note) == int(refunds[note["refund_id"]]["amount"]), told
+    for invoice in invoices:
+        subtotals, taxes = zip(*([(0, 0)] + [_amounts(note) for note in standing]), strict=True)
+        assert sum(subtotals) <= _amounts(invoice)[0], told
+        assert sum(taxes) <= _amounts(invoice)[1], told
+        if sum(subtotals) + sum(taxes) == _total(invoice):
+            assert (sum(subtotals), sum(taxes)) == _amounts(invoice), told
+
+
+def _of_the_invoice(payment: Found) -> list[Found]:
+    paid = payment.get("settlement", {}).get("transaction_id")
+    return [r for r in payment.get("refunds", []) if r["transaction_id"] == paid]
+
+
+def _counts(refund: Found) -> bool:
+    return bool(refund.get("provider_id")) and refund["status"] not in {"failed", "canceled"}
+
+
 def _check_numbers(everything: list[Found]) -> None:
     """Each series is 1, 2, 3 … without a gap, up to the last number given."""
-    numbers: defaultdict[tuple[str, str, str], list[int]] = defaultdict(list)
+    numbers: defaultdict[str, list[int]] = defaultdict(list)
     for item in everything:
-        if item["sk"] == "INVOICE":
+        if item["sk"] in {"INVOICE", "CREDIT_NOTE"}:
             _, year, sequence = item["number"].split("-")
-            numbers[item["organization_id"], item["mode"], year].append(int(sequence))
-    given = {
-        (i["organization_id"], i["mode"], i["pk"].rsplit("#", 1)[1]): int(i["taken"])
-        for i in everything
-        if i["sk"] == "NUMBERS"
-    }
+            series = (item["organization_id"], item["mode"], item["sk"].lower(), year)
+            numbers["#".join(("NUMBERS", *series))].append(int(sequence))
+    given = {i["pk"]: int(i["taken"]) for i in everything if i["sk"] == "NUMBERS"}
     assert given == {series: len(taken) for series, taken in numbers.items()}
     for series, taken in numbers.items():
         assert sorted(taken) == list(range(1, len(taken) + 1)), series

@@ -7,9 +7,11 @@ so that both go on winning and the rounds stay near the moment that decides.
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import time
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -303,6 +305,81 @@ def test_two_sweeps(api: Api, stack: Stack, outcomes: Outcomes) -> None:
         shares = sorted(count["canceled"] for count in counts)
         outcomes[f"8 links canceled: {shares[1]} by one, {shares[0]} by the other"] += 1
     assert all(p["status"] == "canceled" for p in check_books(stack, ids).values())
+
+
+@pytest.mark.parametrize("function", ["expire_links", "hear_undelivered"])
+def test_reconciliation_against_the_webhook(
+    function: str, api: Api, stack: Stack, outcomes: Outcomes
+) -> None:
+    """Both find the same money at the same moment."""
+    start = Start(0.1)
+    client = stack.aws("lambda")
+    ids: set[str] = set()
+
+    def reconcile() -> None:
+        moment = datetime.now(UTC) + timedelta(minutes=16)
+        answer = client.invoke(
+            FunctionName=f"{stack.about['stackName']}-{function}",
+            Payload=json.dumps({"time": moment.isoformat()}),
+        )
+        counts = json.loads(answer["Payload"].read())
+        assert "FunctionError" not in answer, counts
+        assert counts["failed"] == 0, counts
+
+    for _ in range(ROUNDS):
+        payment = api.create()
+        ids.add(payment["id"])
+        stack.control("POST", "webhooks/hold", {})
+        assert pay(stack, stack.session_of(payment))
+        together(
+            after(start, lambda: stack.control("POST", "webhooks/release", {"at_once": True})),
+            reconcile,
+        )
+        causes = history_of(stack, payment)
+        start.was_enough(not causes[-1].startswith("evt_"))
+    for stored in check_books(stack, ids).values():
+        (settled,) = (e["cause"] for e in stored["history"] if e["status"] == "succeeded")
+        outcomes[
+            "the webhook settled" if settled.startswith("evt_") else f"{function} settled"
+        ] += 1
+
+
+def history_of(stack: Stack, payment: dict[str, Any]) -> list[str]:
+    """What moved a payment so far."""
+    stored = stack.stored(f"PAYMENT#{payment['id']}", "PAYMENT")
+    return [entry["cause"] for entry in stored["history"]]
+
+
+def test_refunds_at_once(api: Api, stack: Stack, outcomes: Outcomes) -> None:
+    """Two parts of each of two payments: four credit notes want the next number."""
+    told: Counter[str] = Counter()
+    for _ in range(ROUNDS):
+        made = [api.create() for _ in range(2)]
+        for payment in made:
+            assert pay(stack, stack.session_of(payment))
+        asked = [
+            (payment["id"], refund_path(stack, payment), amount)
+            for payment in made
+            for amount in (333, 1000)
+        ]
+        answers = together(
+            *[
+                lambda path=path, part=part: api.post(path, {"amount": part})
+                for _, path, part in asked
+            ]
+        )
+        for (payment_id, _, amount), answer in zip(asked, answers, strict=True):
+            outcomes[f"refund {said(answer)}"] += 1
+            told[payment_id] += amount if answer.status_code == 201 else 0
+    for id_, stored in check_books(stack, told).items():
+        assert int(stored["amount_refunded"]) == told[id_]
+
+
+def refund_path(stack: Stack, payment: dict[str, Any]) -> str:
+    """Of the transaction that pays a payment, once it does."""
+    stack.await_payment(payment["id"], status="succeeded")
+    stored = stack.stored(f"PAYMENT#{payment['id']}", "PAYMENT")
+    return f"/transactions/{stored['settlement']['transaction_id']}/refund"
 
 
 def test_fifty_at_once(api: Api, stack: Stack, outcomes: Outcomes) -> None:

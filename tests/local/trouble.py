@@ -74,6 +74,10 @@ OF_TABLE = (
     Fault("error", PERSISTENT, "TransactionConflict"),
     Fault("error", PERSISTENT, "InternalServerError"),
 )
+OF_OTHER_SERVICES = (
+    Fault("error", code="InternalServerError"),
+    Fault("error", PERSISTENT, "InternalServerError"),
+)
 OF_STRIPE = (
     Fault("stripe:rate_limit"),
     Fault("stripe:rate_limit", PERSISTENT),
@@ -89,6 +93,8 @@ def faults_of(step: Step) -> Iterator[Fault]:
     yield from OF_NETWORK
     if step.in_table:
         yield from OF_TABLE
+    elif step.where == "aws":
+        yield from OF_OTHER_SERVICES
     if step.where == "stripe":
         yield from OF_STRIPE
 

@@ -373,6 +373,30 @@ def test_a_run_looks_at_some_and_leaves_the_rest(
     assert {world.payment(p).status for p in over} == {"canceled"}
 
 
+def test_behind_many_that_wait_for_a_look_nothing_is_read(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweep_payments, "_MOST_CHECKS", 20)
+    monkeypatch.setattr(sweep_payments, "_MOST_WAITING", 40)
+    for _ in range(200):
+        world.new_payment()
+    world.clock.advance(minutes=15)
+    reads: list[str] = []
+    get = world.payments.get
+
+    def counted(payment_id: str) -> Payment | None:
+        reads.append(payment_id)
+        return get(payment_id)
+
+    monkeypatch.setattr(world.payments, "get", counted)
+    assert world.sweep() == Sweep(checked=20, left=180)
+    # Two batches of 32 to find forty that wait, and each look reads anew.
+    assert len(set(reads)) == 64
+    for left in range(160, -1, -20):
+        assert world.sweep() == Sweep(checked=20, left=left)
+    assert world.sweep() == Sweep()
+
+
 def test_looks_stop_when_the_time_is_up(world: World) -> None:
     for _ in range(40):
         world.new_payment()

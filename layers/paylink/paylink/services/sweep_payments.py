@@ -29,6 +29,9 @@ _WORKERS = 8
 # The provider's limit, 25 calls a second and endpoint, is shared with buyers and callers.
 _CHECKERS = 4
 _MOST_CHECKS = 200
+# Whoever waits behind so many that only the provider can tell of is counted, but not read: after an
+# outage there may be tens of thousands, and each minute's run would read them all.
+_MOST_WAITING = 5 * _MOST_CHECKS
 
 logger = logging.getLogger(__name__)
 
@@ -70,7 +73,8 @@ def sweep_payments(
     """Takes every payment that was due at ``now``, in parallel, while there is time left.
 
     What ends comes first; then a number of looks at the provider, so that neither it nor the ends
-    of links suffer from many that are due at once.
+    of links suffer from many that are due at once. What neither ends nor is looked at by this run
+    is read a few times at most, since the next runs take the oldest first.
     """
     sweep = Sweep()
     ports = _Ports(now, payments, providers, clock)
@@ -80,6 +84,9 @@ def sweep_payments(
             if not time_left():
                 sweep.left += len(batch)
                 break
+            if len(to_check) >= _MOST_WAITING:
+                sweep.left += len(batch)
+                continue
             to_check += _run(pool, _end, batch, ports, sweep)
     sweep.left += len(to_check[_MOST_CHECKS:])
     with ThreadPoolExecutor(_CHECKERS) as pool:
