@@ -13,6 +13,8 @@ import time
 class Context:
     """All that handlers ask of Lambda's."""
 
+    aws_request_id = "00000000-0000-0000-0000-000000000000"
+
     def get_remaining_time_in_millis(self) -> int:
         return 25_000
 
