@@ -86,12 +86,22 @@ def issue_invoice(payment_id: str, ports: IssuePorts, numbered: Invoice | None =
     ``numbered`` is what `number_invoices` just made of the payment. A PDF that can't be made
     raises, and the next call fills it in under the same number.
     """
+    if numbered is not None:
+        _log_issued(numbered)
     invoice = numbered or ports.invoices.get(invoice_id_for(payment_id))
     if invoice is None:
         invoice = _numbered_alone(payment_id, ports)
     if numbered is not None or not ports.store.has(invoice.document_key):
         ports.store.put(invoice.document_key, ports.render(invoice))
     return invoice
+
+
+def _log_issued(invoice: Invoice) -> None:
+    """Where the event is handled that asked for it, so that the line has its id."""
+    logger.info(
+        "invoice issued",
+        extra={"payment_id": invoice.payment_id, "invoice_number": invoice.number},
+    )
 
 
 def _numbered_alone(payment_id: str, ports: IssuePorts) -> Invoice:
@@ -102,6 +112,7 @@ def _numbered_alone(payment_id: str, ports: IssuePorts) -> Invoice:
     if seller is None:
         raise PaylinkError(f"organization {payment.organization_id} has no settings")
     for invoice in _take_numbers([payment], seller, ports):
+        _log_issued(invoice)
         return invoice
     issued = ports.invoices.get(invoice_id_for(payment_id))
     if issued is None:
@@ -130,13 +141,7 @@ def _take_numbers(
             paid = [payment for payment in paid if payment.id not in error.payment_ids]
             back_off(min(attempt, 5))
             continue
-        invoices = [invoice for invoice, _ in issued]
-        for invoice in invoices:
-            logger.info(
-                "invoice issued",
-                extra={"payment_id": invoice.payment_id, "invoice_number": invoice.number},
-            )
-        return invoices
+        return [invoice for invoice, _ in issued]
     raise StateConflictError()
 
 
