@@ -89,6 +89,10 @@ bench: .venv-bench/.installed .venv-sam/.installed ## Measure the built function
 	@$(PYTHON) local/bootstrap.py
 	@.venv-local/bin/python -m benchmarks --python .venv-bench/bin/python --rounds $(or $(ROUNDS),7) --calls $(or $(CALLS),40) --only "$(ONLY)"
 
+.PHONY: numbers
+numbers: install ## Fifty issuers at once take invoice numbers of one series, in three ways, on the running local stack
+	@.venv/bin/python -m benchmarks.numbers --state "$(or $(PAYLINK_LOCAL_STATE),.local)"
+
 .PHONY: webhooks
 webhooks: install ## 1,000 events to 20 endpoints, 5 of them dead and 5 slow, on the running local stack (EVENTS=1000)
 	@.venv/bin/python -m tests.local.webhook_load --state "$(or $(PAYLINK_LOCAL_STATE),.local)" --events $(or $(EVENTS),1000)

@@ -31,6 +31,7 @@ from paylink.ports import (
 from paylink.services.settle_payment import back_off
 
 _ATTEMPTS = 12
+_LONGEST_WAIT = 7  # as `back_off` counts: some seconds, in which fifty rivals pass
 
 logger = logging.getLogger(__name__)
 
@@ -139,7 +140,7 @@ def _take_numbers(
             ports.invoices.add(issued, year, first)
         except NumbersConflictError as error:
             paid = [payment for payment in paid if payment.id not in error.payment_ids]
-            back_off(min(attempt, 5))
+            back_off(min(attempt, _LONGEST_WAIT))
             continue
         return [invoice for invoice, _ in issued]
     raise StateConflictError()
