@@ -284,11 +284,17 @@ class Table:
             except (
                 self.client.exceptions.TransactionConflictException,
                 self.client.exceptions.TransactionInProgressException,
+            ):
+                logger.warning("a write was held up")
+            except (
                 self.client.exceptions.ProvisionedThroughputExceededException,
                 self.client.exceptions.RequestLimitExceeded,
                 self.client.exceptions.ThrottlingException,
             ):
                 logger.warning("a write was held up")
+                # Each try was three of the SDK's, seconds apart: more would outlast the function.
+                if attempt > 1:
+                    break
             else:
                 return
             time.sleep(random.uniform(0, 0.03 * 2**attempt))  # noqa: S311 - no secret
