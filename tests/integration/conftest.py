@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -17,6 +18,24 @@ from tests.integration.aws import PHYSICAL_IDS, RECEIPT_SENDER, Aws
 from tests.integration.stripe_driver import StripeSandbox, running_sandbox
 from tests.integration.template import REGION, Template
 from tests.integration.world import Clock, World
+from tests.local.leaks import PERSONAL, SECRETS, found_in
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _nothing_secret_is_logged() -> Iterator[None]:
+    """Whatever any test has a function log is looked through; what is found fails the run."""
+
+    def look(record: logging.LogRecord) -> bool:
+        line = handler.format(record)
+        found.update((kind, line) for kind in found_in(line, SECRETS | PERSONAL))
+        return True
+
+    found: set[tuple[str, str]] = set()
+    (handler,) = logging.getLogger("paylink").handlers
+    handler.addFilter(look)
+    yield
+    handler.removeFilter(look)
+    assert found == set()
 
 
 @pytest.fixture(scope="session")
