@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import json
+import ssl
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 
@@ -75,8 +77,10 @@ class _Server(ThreadingHTTPServer):
 
 
 @contextlib.contextmanager
-def receiver(answer: Answers | None = None) -> Iterator[Receiver]:
-    """A receiver that listens on a free port of this machine."""
+def receiver(
+    answer: Answers | None = None, *, certificate: Path | None = None
+) -> Iterator[Receiver]:
+    """A receiver that listens on a free port of this machine, with TLS if it has a certificate."""
     made = Receiver(answer) if answer else Receiver()
 
     class Handler(BaseHTTPRequestHandler):
@@ -101,6 +105,12 @@ def receiver(answer: Answers | None = None) -> Iterator[Receiver]:
             """Nothing: what came is kept."""
 
     server = _Server(("127.0.0.1", 0), Handler)
+    if certificate is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        server.socket = context.wrap_socket(
+            server.socket, server_side=True, do_handshake_on_connect=False
+        )
     made.url = f"http://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import socket
+import ssl
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import count
+from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from paylink.adapters.webhook_http import HttpWebhooks
 from paylink.domain.webhook import Attempt
@@ -19,6 +26,29 @@ NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 
 def send(sender: HttpWebhooks, url: str) -> Attempt:
     return sender.send(url, {"x-commet-event": "x"}, b"{}", NOW)
+
+
+def certificate(folder: Path, name: str) -> Path:
+    """A key and a certificate of its own making for a name, in one file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    file = folder / "certificate.pem"
+    file.write_bytes(private + made.public_bytes(Encoding.PEM))
+    return file
 
 
 def resolving(*answers: Sequence[str]) -> HttpWebhooks:
@@ -59,6 +89,30 @@ def test_a_peer_without_tls_is_told_so() -> None:
         attempt = send(HttpWebhooks(local=True), url)
         assert (attempt.status_code, attempt.error) == (None, "tls_failed")
         assert company.got == []
+
+
+@pytest.mark.parametrize(
+    ("host", "named", "expected"),
+    [
+        ("localhost", "localhost", (200, None)),
+        ("localhost", "elsewhere.example", (None, "tls_failed")),
+        ("127.0.0.1", "elsewhere.example", (None, "tls_failed")),
+    ],
+)
+def test_a_certificate_counts_only_for_the_name_it_was_made_for(
+    tmp_path: Path, host: str, named: str, expected: tuple[int | None, str | None]
+) -> None:
+    file = certificate(tmp_path, named)
+    with receiver(certificate=file) as company:
+        port = company.url.rpartition(":")[2]
+        trusting = HttpWebhooks(
+            local=True,
+            resolve=lambda _host, _port: ["127.0.0.1"],
+            tls=lambda: ssl.create_default_context(cafile=str(file)),
+        )
+        attempt = send(trusting, f"https://{host}:{port}/")
+        assert (attempt.status_code, attempt.error) == expected
+        assert len(company.got) == (1 if expected[0] else 0)
 
 
 @pytest.mark.parametrize(

@@ -18,9 +18,11 @@ from contextlib import contextmanager, suppress
 from datetime import datetime
 from functools import cache
 from http.client import HTTPException
+from typing import Final
 
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError
+from urllib3.util.ssl_match_hostname import CertificateError
 
 from paylink.domain.webhook import Attempt
 from paylink.domain.webhook_target import Target, TargetRefusedError, check_address, parse_target
@@ -29,6 +31,9 @@ CALL_SECONDS = 10.0
 _RESOLVE_SECONDS = 4.0
 # A name server that doesn't answer holds a thread for longer than we wait; the next run needs some.
 _RESOLVERS = 256
+
+# A certificate for another IP address is a ValueError to urllib3, for another name an SSLError.
+_TROUBLE: Final = (OSError, HTTPError, HTTPException, CertificateError)
 
 Resolve = Callable[[str, int], Sequence[str]]
 
@@ -71,7 +76,7 @@ class HttpWebhooks:
             error = "timeout"
         except socket.gaierror:
             error = "name_not_resolved"
-        except (OSError, HTTPError, HTTPException) as problem:
+        except _TROUBLE as problem:
             late = time.monotonic() - started >= self._seconds
             error = "timeout" if late else _word(problem)
         milliseconds = round((time.monotonic() - started) * 1000)
@@ -104,7 +109,7 @@ class HttpWebhooks:
             with _ended_by(connection, left):
                 try:
                     connection.connect()
-                except (OSError, HTTPError) as problem:
+                except _TROUBLE as problem:
                     connection.close()
                     failure = problem
                     continue  # such as an IPv6 address where there is no IPv6
@@ -176,7 +181,8 @@ def _word(problem: Exception) -> str:
     if isinstance(problem, HTTPException) and not isinstance(problem, OSError):
         return "no_http_response"
     cause = problem.args[-1] if problem.args else problem
-    if isinstance(problem, ssl.SSLError) or isinstance(cause, ssl.SSLError):
+    refused = (CertificateError, ssl.SSLError)
+    if isinstance(problem, refused) or isinstance(cause, refused):
         return "tls_failed"
     return "timeout" if isinstance(cause, TimeoutError) else "connection_failed"
 
