@@ -8,9 +8,11 @@ from datetime import datetime, timedelta
 import pytest
 
 from paylink.domain import events
-from paylink.domain.charge import ChargeState, given_up, refuse
+from paylink.domain.charge import ChargeState, given_up, observe_charge, refuse
+from paylink.domain.credit_note import CreditNote, credit
+from paylink.domain.credit_note import facts as credit_note_facts
 from paylink.domain.customer import Buyer, Customer, PaymentMethod, VaultedMethod, vaulted
-from paylink.domain.dispute import Dispute, newly_opened
+from paylink.domain.dispute import Dispute, DisputeState, newly_opened, observe_disputes
 from paylink.domain.errors import (
     DuplicateError,
     ProviderRejectedError,
@@ -24,9 +26,11 @@ from paylink.domain.organization import Address, Organization
 from paylink.domain.payment import (
     Attempt,
     Change,
+    ChargeTerms,
     CheckoutSession,
     CheckoutState,
     HistoryEntry,
+    LineItem,
     Payment,
     Refund,
     Settlement,
@@ -339,6 +343,111 @@ def test_only_what_is_new_and_open_is_a_newly_opened_dispute() -> None:
     new = dispute("dp_2", "open")
     after = replace(PAID, disputes=(dispute("dp_1", "open"), new, dispute("dp_3", "won")))
     assert newly_opened(Change(before, after)) == [new]
+
+
+def test_a_dispute_as_it_is_kept_and_told() -> None:
+    inquiry = DisputeState("dp_0", 1200, "inquiry", START)
+    opened = DisputeState("dp_1", 1200, "open", START, "fraudulent")
+    change = changed(observe_disputes(PAID, TRANSACTION, [inquiry, opened], LATER))
+    (kept,) = change.after.disputes
+    assert (kept.amount, kept.status, kept.reason, kept.created_at) == (
+        1200,
+        "open",
+        "fraudulent",
+        START,
+    )
+    assert change.after.updated_at == LATER
+    assert change.transaction == replace(
+        TRANSACTION, status="disputed", dispute_status="open", updated_at=LATER
+    )
+    event = told(change)
+    assert (event.type, event.time, event.data["disputeId"]) == (
+        events.PAYMENT_DISPUTED,
+        LATER,
+        kept.id,
+    )
+    charge = replace(PAID, kind="charge", url=None)
+    by_charge = told(changed(observe_disputes(charge, TRANSACTION, [opened], LATER)))
+    assert by_charge.data["paymentLinkId"] is None
+
+
+def test_a_transaction_that_stands_as_before_is_not_written_again() -> None:
+    part = changed(observe_refunds(PAID, TRANSACTION, [state()], LATER))
+    assert part.transaction is None
+    whole = changed(observe_refunds(PAID, TRANSACTION, [state(amount=1200)], LATER))
+    assert whole.transaction == replace(TRANSACTION, status="refunded", updated_at=LATER)
+
+
+def test_a_refund_that_fails_later_is_told_of_at_that_time() -> None:
+    before = changed(observe_refunds(PAID, TRANSACTION, [state()], START)).after
+    event = told(changed(observe_refunds(before, TRANSACTION, [state(status="failed")], LATER)))
+    assert (event.type, event.time) == (events.PAYMENT_REFUND_FAILED, LATER)
+
+
+def test_an_intent_that_is_taken_for_ours_is_kept_without_any_news() -> None:
+    terms = ChargeTerms("cus_provider", CARD, BUYER)
+    unnamed = replace(SESSION, id=None, url=None)
+    charge = a_payment(kind="charge", url=None, charge=terms, sessions=(unnamed,), tax_amount=200)
+    waiting = charge_state("pending")
+    adopted = charge.with_session(replace(unnamed, id="pi_1"))
+    assert observe_charge(charge, waiting, LATER, "evt_1") == Change(charge, adopted)
+    assert observe_charge(adopted, waiting, LATER, "evt_1") is None
+    paid = replace(
+        charge_state("paid", Attempt("ch_1", CARD, charge_id="ch_1")),
+        status="complete",
+        paid_at=START,
+    )
+    change = changed(observe_charge(charge, paid, LATER, "evt_1"))
+    assert change.before == charge
+    assert (change.after.status, change.after.paid_at) == ("succeeded", START)
+    assert change.after.history[-1] == HistoryEntry(LATER, "succeeded", "evt_1")
+    assert change.after.sessions[0].ended
+
+
+def test_a_credit_note_says_what_its_invoice_said_and_what_went_back() -> None:
+    seller = Organization("org_1", "Northwind Studio", Address(country="AT"))
+    invoice = issue(PAID, seller, 2026, 7, START)
+    refund = Refund("ref_1", "txn_1", 600, "succeeded", LATER, "re_1", reason="duplicate")
+    note = credit(refund, invoice, (), 2026, 3, LATER + timedelta(seconds=1))
+    assert note == CreditNote(
+        id=derived_id("cn", "ref_1"),
+        number="CN-2026-000003",
+        organization_id="org_1",
+        mode="sandbox",
+        payment_id="pay_1",
+        transaction_id="txn_1",
+        refund_id="ref_1",
+        invoice_id=invoice.id,
+        invoice_number="INV-2026-000007",
+        invoice_issued_at=START,
+        in_full=False,
+        status="issued",
+        currency="eur",
+        amount_subtotal=500,
+        tax_amount=100,
+        line_items=(LineItem("Design work", 500),),
+        tax_lines=(),
+        seller=invoice.seller,
+        buyer=BUYER,
+        issued_at=LATER + timedelta(seconds=1),
+        refunded_at=LATER,
+        customer_id="cus_1",
+        customer_public_id="user_17",
+        payment_method=invoice.payment_method,
+        reason="duplicate",
+        language=invoice.language,
+    )
+    assert credit_note_facts(note) == {
+        "creditNoteId": note.id,
+        "creditNoteNumber": "CN-2026-000003",
+        "creditNoteStatus": "issued",
+        "creditNoteTotal": 600,
+        "refundId": "ref_1",
+        "invoiceId": invoice.id,
+        "invoiceNumber": "INV-2026-000007",
+    }
+    rest = replace(refund, id="ref_2", amount=700)
+    assert credit(rest, invoice, (note,), 2026, 4, LATER).amount_total == 600
 
 
 # ------------------------------------------------------------------ invoices, customers, methods
