@@ -16,8 +16,8 @@ AWS_PORT ?= 8202
 export PORT STRIPE_PORT AWS_PORT
 
 LOCAL = .venv-local/bin/python -m local
-# Without an AWS account there is no region to validate for; any will do.
-SAM = SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=$(or $(AWS_DEFAULT_REGION),eu-central-1) .venv-sam/bin/sam
+# sam by itself takes no region from AWS_REGION, as AWS's own command does.
+SAM = SAM_CLI_TELEMETRY=0 $(if $(AWS_REGION),AWS_DEFAULT_REGION=$(AWS_REGION)) .venv-sam/bin/sam
 
 # Names only; the versions are in the lock files. A license that isn't listed here has to be read by a person first.
 LICENSES = .venv-audit/bin/pip-licenses --python .venv/bin/python --format markdown --order name --from mixed --no-version \

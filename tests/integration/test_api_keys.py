@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from paylink.domain.api_key import RESOURCES
 from tests.integration.world import Answer, World, http_event
 
 
@@ -178,6 +179,14 @@ def test_what_is_wrong_is_named(world: World, body: Any, field: str) -> None:
     answer = create(world, body)
     assert answer.refused() == (400, "validation_error", "validation_error")
     assert answer.error["param"] == field
+
+
+def test_who_permits_what_there_is_not_is_told_what_there_is(world: World) -> None:
+    answer = create(world, {"name": "x", "permissions": {"payments": ["read"]}})
+    assert answer.refused() == (400, "validation_error", "validation_error")
+    assert "'payments'" in answer.error["message"]
+    for resource in RESOURCES:
+        assert resource in answer.error["message"]
 
 
 def test_an_expiring_key_says_when_and_ends_then(world: World) -> None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import os
 import re
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from paylink import cli
 from paylink.operator.stripe_account import STRIPE_SECRET_KEY, STRIPE_WEBHOOK_SECRETS
-from tests.integration.template import STACK_NAME
+from tests.integration.template import REGION, STACK_NAME
 from tests.integration.world import World
 
 STRIPE_KEY = "sk_live_topsecret_0123456789"
@@ -152,6 +152,16 @@ def test_a_key_is_shown_once_and_only_its_hash_is_kept(world: World) -> None:
     assert item["organization_id"] == world.seller.organization_id
 
 
+def test_a_keys_end_is_printed_as_everywhere(world: World) -> None:
+    made = world.operator(
+        *("keys", "create", world.seller.organization_id, "--mode", "live"),
+        *("--expires-in-days", "30"),
+    )
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", made["expiresAt"])
+    left = datetime.fromisoformat(made["expiresAt"]) - datetime.now(UTC)
+    assert timedelta(days=29) < left <= timedelta(days=30)
+
+
 def test_a_deleted_key_is_gone(world: World) -> None:
     made = world.operator("keys", "create", world.seller.organization_id, "--mode", "sandbox")
     assert world.post_payment(headers={"x-api-key": made["apiKey"]}).status == 201
@@ -237,6 +247,26 @@ def test_a_refusal_of_aws_is_one_line(world: World, capsys: pytest.CaptureFixtur
     message = refused(world, capsys, "organizations", "create", "--name", "X")
     assert message.count("\n") == 1
     assert "AWS" in message
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"AWS_REGION": REGION},
+        {"AWS_DEFAULT_REGION": REGION},
+        {"AWS_REGION": REGION, "AWS_DEFAULT_REGION": "us-west-2"},
+        {"AWS_REGION": "", "AWS_DEFAULT_REGION": REGION},
+    ],
+)
+def test_the_region_comes_by_either_variable(
+    world: World, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]
+) -> None:
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    shown = world.operator("organizations", "show", world.seller.organization_id)
+    assert shown["id"] == world.seller.organization_id
 
 
 def test_the_stack_is_named_by_the_environment_too(

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
 import stripe
 
 from paylink.adapters.stripe.webhook import EVENT_TYPES
+from paylink.operator import stripe_account
 from paylink.operator.stripe_account import STRIPE_SECRET_KEY
 from tests.integration.template import STACK_NAME
 from tests.integration.test_operators_command import refused
@@ -30,6 +33,12 @@ def connect(world: World, organization: str) -> dict[str, Any]:
 
 def rotate(world: World, organization: str, *how: str) -> dict[str, Any]:
     return world.operator("stripe", "rotate-webhook", organization, "--mode", "sandbox", *how)
+
+
+@pytest.fixture
+def six_minutes_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every rotation was begun long enough ago to be ended."""
+    monkeypatch.setattr(stripe_account, "FINISH_AFTER", timedelta())
 
 
 def endpoints(world: World, key: str = KEY) -> list[dict[str, Any]]:
@@ -118,6 +127,7 @@ def test_an_endpoint_whose_secret_was_lost_is_replaced(world: World, organizatio
     assert endpoint["id"] == told["webhookEndpoint"] != lost["id"]
 
 
+@pytest.mark.usefixtures("six_minutes_later")
 def test_other_endpoints_of_the_account_are_left_alone(world: World, organization: str) -> None:
     other = {"url": "https://shop.example/hook", "enabled_events[]": "charge.refunded"}
     world.stripe.api(KEY, "POST", "/v1/webhook_endpoints", **other)
@@ -173,6 +183,7 @@ def test_it_is_said_whether_stripe_tax_is_active(world: World, organization: str
     assert "not asked" in connect(world, organization)["tax"]
 
 
+@pytest.mark.usefixtures("six_minutes_later")
 def test_while_a_secret_is_rotated_both_are_valid(world: World, organization: str) -> None:
     connect(world, organization)
     (old,) = kept(world, organization)["webhook_secrets"]
@@ -206,6 +217,21 @@ def test_a_rotation_is_begun_and_ended_once(
     assert "no rotation" in refused(world, capsys, *again, "--finish")
     rotate(world, organization)
     assert "under way" in refused(world, capsys, *again)
+    assert len(endpoints(world)) == 2
+
+
+def test_a_rotation_is_not_ended_before_all_functions_know_the_new_secret(
+    world: World, organization: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    connect(world, organization)
+    rotate(world, organization)
+    before = kept(world, organization)
+    finish = ("stripe", "rotate-webhook", organization, "--mode", "sandbox", "--finish")
+    message = refused(world, capsys, *finish)
+    left = re.search(r"finish in (\d+) seconds", message)
+    assert left is not None
+    assert 300 < int(left[1]) <= 360
+    assert kept(world, organization) == before
     assert len(endpoints(world)) == 2
 
 

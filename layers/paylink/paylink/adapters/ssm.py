@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from cachetools import TTLCache
@@ -66,6 +67,12 @@ class SsmCredentials:
         )
         self._cache.pop((organization_id, mode), None)
         self._unknown.pop((organization_id, mode), None)
+
+    def changed_at(self, organization_id: str, mode: Mode) -> datetime | None:
+        """When the secrets were last put, for an organization and mode that have some; None if the
+        store doesn't say."""
+        found = self._client.get_parameter(Name=self._name(organization_id, mode))
+        return found["Parameter"].get("LastModifiedDate")
 
     def _name(self, organization_id: str, mode: Mode) -> str:
         return f"{self._prefix}/{organization_id}/{mode}"

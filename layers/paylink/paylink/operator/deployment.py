@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -48,14 +49,16 @@ class Deployment:
     @classmethod
     def of_stack(cls, name: str) -> Deployment:
         """Finds table and secrets by the outputs of a CloudFormation stack."""
-        found = boto3.client("cloudformation").describe_stacks(StackName=name)["Stacks"][0]
+        # By itself boto3 knows AWS_DEFAULT_REGION only, and AWS's command both.
+        aws = boto3.Session(region_name=os.environ.get("AWS_REGION") or None)
+        found = aws.client("cloudformation").describe_stacks(StackName=name)["Stacks"][0]
         outputs = {o["OutputKey"]: o["OutputValue"] for o in found.get("Outputs", [])}
-        table = Table(boto3.client("dynamodb"), outputs["TableName"])
-        credentials = SsmCredentials(boto3.client("ssm"), outputs["SecretsPrefix"])
+        table = Table(aws.client("dynamodb"), outputs["TableName"])
+        credentials = SsmCredentials(aws.client("ssm"), outputs["SecretsPrefix"])
         api_base = outputs.get("StripeApiBase", "")  # no output where it is Stripe's own
         return cls(
             DynamoOrganizations(table),
-            S3Logos(boto3.client("s3"), outputs["InvoiceBucketName"]),
+            S3Logos(aws.client("s3"), outputs["InvoiceBucketName"]),
             DynamoApiKeys(table),
             credentials,
             DynamoPayments(table),
@@ -63,9 +66,9 @@ class Deployment:
             api_base,
             DynamoInvoices(table),
             DynamoCreditNotes(table),
-            LambdaIssuer(boto3.client("lambda"), outputs["IssueInvoiceFunction"]),
-            S3Invoices(boto3.client("s3"), outputs["InvoiceBucketName"]),
-            DeadLetters(boto3.client("sqs")),
+            LambdaIssuer(aws.client("lambda"), outputs["IssueInvoiceFunction"]),
+            S3Invoices(aws.client("s3"), outputs["InvoiceBucketName"]),
+            DeadLetters(aws.client("sqs")),
             outputs,
         )
 

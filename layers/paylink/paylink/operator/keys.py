@@ -8,6 +8,7 @@ from typing import Any
 
 from paylink.domain.api_key import generate
 from paylink.domain.organization import MODES
+from paylink.domain.timestamps import timestamp
 from paylink.operator.actions import add_action
 from paylink.operator.deployment import Deployment, UsageError
 
@@ -37,7 +38,12 @@ def create_key(deployment: Deployment, options: argparse.Namespace) -> dict[str,
         now + timedelta(days=days) if days is not None else None,
     )
     deployment.keys.add(key)
-    return {"id": key.id, "mode": key.mode, "expiresAt": key.expires_at, "apiKey": plain}
+    return {
+        "id": key.id,
+        "mode": key.mode,
+        "expiresAt": timestamp(key.expires_at),
+        "apiKey": plain,
+    }
 
 
 def delete_key(deployment: Deployment, options: argparse.Namespace) -> dict[str, Any]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import re
 import secrets
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from paylink.adapters.ssm import CACHE_SECONDS
 from paylink.adapters.stripe.setup import (
     API_VERSION,
     StripeSetup,
@@ -22,6 +24,8 @@ from paylink.operator.deployment import Deployment, UsageError
 
 STRIPE_SECRET_KEY = "PAYLINK_STRIPE_SECRET_KEY"  # noqa: S105 - a variable's name
 STRIPE_WEBHOOK_SECRETS = "PAYLINK_STRIPE_WEBHOOK_SECRETS"
+FINISH_AFTER = timedelta(seconds=CACHE_SECONDS + 60)
+"""By then no function works with secrets from before a rotation."""
 _TAX_SETTINGS = "https://dashboard.stripe.com/settings/tax"
 _KEY_OF_A_MODE = re.compile(r"(?:sk|rk)_(live|test)_")
 
@@ -96,7 +100,8 @@ def rotate_webhook(deployment: Deployment, options: argparse.Namespace) -> dict[
     setup = StripeSetup(known.secret_key, deployment.stripe_api_base)
     url = deployment.webhook_url(organization.id, options.mode)
     if options.finish:
-        credentials = _finish(setup, _ours(setup, url, known), known)
+        changed_at = deployment.credentials.changed_at(organization.id, options.mode)
+        credentials = _finish(setup, _ours(setup, url, known), known, changed_at)
     elif _rotates(known):
         raise UsageError("a rotation is under way: end it with --finish")
     else:
@@ -164,10 +169,19 @@ def _rotates(credentials: ProviderCredentials) -> bool:
 
 
 def _finish(
-    setup: StripeSetup, found: list[WebhookEndpoint], known: ProviderCredentials
+    setup: StripeSetup,
+    found: list[WebhookEndpoint],
+    known: ProviderCredentials,
+    changed_at: datetime | None,
 ) -> ProviderCredentials:
     if not _rotates(known):
         raise UsageError("no rotation is under way")
+    left = changed_at + FINISH_AFTER - datetime.now(UTC) if changed_at else timedelta()
+    if left > timedelta():
+        raise UsageError(
+            "functions may not know the new secret yet, and would refuse what it signed: finish in"
+            f" {math.ceil(left.total_seconds())} seconds"
+        )
     if known.webhook_endpoint not in {endpoint.id for endpoint in found}:
         raise UsageError("the new endpoint is gone from Stripe: paylink stripe connect makes one")
     # The endpoints first: one without a valid secret would only fail.

@@ -48,7 +48,10 @@ class CreateApiKey(BaseModel):
     ) -> dict[str, list[Action]] | None:
         unknown = sorted(set(value or ()) - set(RESOURCES))
         if unknown:
-            raise ValueError(f"There is nothing named {unknown[0][:50]!r} to permit.")
+            raise ValueError(
+                f"There is nothing named {unknown[0][:50]!r} to permit,"
+                f" only {', '.join(RESOURCES)}."
+            )
         return value
 
     def wanted(self) -> NewApiKey:
