@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol, TypeVar
 
 from paylink.domain.api_key import ApiKey
 from paylink.domain.charge import ChargeState, TaxCalculation
@@ -293,18 +293,16 @@ class NumbersConflictError(VersionConflictError):
         """Those whose invoice there is by now."""
 
 
-class InvoiceRepository(MailedDocuments, Protocol):
-    def get(self, invoice_id: str) -> Invoice | None: ...
+Paper_co = TypeVar("Paper_co", bound=Document, covariant=True)
+
+
+class DocumentRepository(MailedDocuments, Protocol[Paper_co]):
+    """Numbered documents of one kind."""
+
+    def get(self, document_id: str) -> Paper_co | None: ...
 
     def next_sequence(self, organization_id: str, mode: Mode, year: int) -> int:
-        """The number that the next invoice of this series would get; nothing is taken yet."""
-
-    def add(self, issued: Sequence[IssuedInvoice], year: int, first: int) -> None:
-        """Takes as many numbers of one series as there are invoices, from ``first`` on, and writes
-        the invoices in one step: `MOST_NUMBERS` of them at most.
-
-        Raises NumbersConflictError if a number or an invoice is taken.
-        """
+        """The number that the next document of this series would get; nothing is taken yet."""
 
     def page(
         self,
@@ -313,16 +311,20 @@ class InvoiceRepository(MailedDocuments, Protocol):
         customer_id: str | None,
         before: str | None,
         limit: int,
-    ) -> Sequence[tuple[str, Invoice]]:
-        """Invoices older than a position, newest first, with their positions."""
+    ) -> Sequence[tuple[str, Paper_co]]:
+        """Documents older than a position, newest first, with their positions."""
 
 
-class CreditNoteRepository(MailedDocuments, Protocol):
-    def get(self, credit_note_id: str) -> CreditNote | None: ...
+class InvoiceRepository(DocumentRepository[Invoice], Protocol):
+    def add(self, issued: Sequence[IssuedInvoice], year: int, first: int) -> None:
+        """Takes as many numbers of one series as there are invoices, from ``first`` on, and writes
+        the invoices in one step: `MOST_NUMBERS` of them at most.
 
-    def next_sequence(self, organization_id: str, mode: Mode, year: int) -> int:
-        """The number that the next credit note of this series would get; nothing is taken yet."""
+        Raises NumbersConflictError if a number or an invoice is taken.
+        """
 
+
+class CreditNoteRepository(DocumentRepository[CreditNote], Protocol):
     def add(
         self,
         note: CreditNote,
@@ -341,16 +343,6 @@ class CreditNoteRepository(MailedDocuments, Protocol):
 
         Raises VersionConflictError if it was void before, or the payment has changed.
         """
-
-    def page(
-        self,
-        organization_id: str,
-        mode: Mode,
-        customer_id: str | None,
-        before: str | None,
-        limit: int,
-    ) -> Sequence[tuple[str, CreditNote]]:
-        """Credit notes older than a position, newest first, with their positions."""
 
 
 class DocumentIssuer(Protocol):
