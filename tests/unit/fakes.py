@@ -14,7 +14,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Any, Generic, Literal, Protocol, TypeVar
 
 from paylink.domain.api_key import ApiKey
 from paylink.domain.credit_note import CreditNote
@@ -500,10 +500,45 @@ class MemoryApiKeys:
         self._deleted.add(key.id)
 
 
-class MemoryReceipts:
-    """Fulfils `paylink.ports.MailedDocuments`."""
+Paper = TypeVar("Paper", bound=Document)
 
-    _memory: Memory
+
+class MemoryDocuments(Generic[Paper]):
+    """Fulfils `paylink.ports.DocumentRepository`, from the documents and numbers of one kind."""
+
+    def __init__(
+        self,
+        memory: Memory,
+        documents: dict[str, Paper],
+        numbers: dict[tuple[str, str, int], int],
+    ) -> None:
+        self._memory = memory
+        self._documents = documents
+        self._numbers = numbers
+
+    def get(self, document_id: str) -> Paper | None:
+        with self._memory.lock:
+            return self._documents.get(document_id)
+
+    def next_sequence(self, organization_id: str, mode: Mode, year: int) -> int:
+        with self._memory.lock:
+            return self._numbers.get((organization_id, mode, year), 0) + 1
+
+    def page(
+        self,
+        organization_id: str,
+        mode: Mode,
+        customer_id: str | None,
+        before: str | None,
+        limit: int,
+    ) -> Sequence[tuple[str, Paper]]:
+        mine = [
+            document
+            for document in self._documents.values()
+            if owner(document) == (organization_id, mode)
+            and customer_id in {None, document.customer_id}
+        ]
+        return newest_first(mine, before, limit)
 
     def claim_receipt(
         self,
@@ -534,19 +569,11 @@ class MemoryReceipts:
             self._memory.receipt_claims.pop(document.id, None)
 
 
-class MemoryInvoices(MemoryReceipts):
+class MemoryInvoices(MemoryDocuments[Invoice]):
     """Fulfils `paylink.ports.InvoiceRepository`."""
 
     def __init__(self, memory: Memory) -> None:
-        self._memory = memory
-
-    def get(self, invoice_id: str) -> Invoice | None:
-        with self._memory.lock:
-            return self._memory.invoices.get(invoice_id)
-
-    def next_sequence(self, organization_id: str, mode: Mode, year: int) -> int:
-        with self._memory.lock:
-            return self._memory.numbers.get((organization_id, mode, year), 0) + 1
+        super().__init__(memory, memory.invoices, memory.numbers)
 
     def add(self, issued: Sequence[IssuedInvoice], year: int, first: int) -> None:
         memory = self._memory
@@ -560,36 +587,12 @@ class MemoryInvoices(MemoryReceipts):
                 memory.invoices[invoice.id] = invoice
                 memory.events.append(event)
 
-    def page(
-        self,
-        organization_id: str,
-        mode: Mode,
-        customer_id: str | None,
-        before: str | None,
-        limit: int,
-    ) -> Sequence[tuple[str, Invoice]]:
-        invoices = [
-            invoice
-            for invoice in self._memory.invoices.values()
-            if owner(invoice) == (organization_id, mode)
-            and customer_id in {None, invoice.customer_id}
-        ]
-        return newest_first(invoices, before, limit)
 
-
-class MemoryCreditNotes(MemoryReceipts):
+class MemoryCreditNotes(MemoryDocuments[CreditNote]):
     """Fulfils `paylink.ports.CreditNoteRepository`."""
 
     def __init__(self, memory: Memory) -> None:
-        self._memory = memory
-
-    def get(self, credit_note_id: str) -> CreditNote | None:
-        with self._memory.lock:
-            return self._memory.credit_notes.get(credit_note_id)
-
-    def next_sequence(self, organization_id: str, mode: Mode, year: int) -> int:
-        with self._memory.lock:
-            return self._memory.credit_note_numbers.get((organization_id, mode, year), 0) + 1
+        super().__init__(memory, memory.credit_notes, memory.credit_note_numbers)
 
     def add(
         self,
@@ -627,21 +630,6 @@ class MemoryCreditNotes(MemoryReceipts):
         if payment is None or payment.version != payment_version:
             raise VersionConflictError
         self._memory.payments[payment.id] = replace(payment, version=payment_version + 1)
-
-    def page(
-        self,
-        organization_id: str,
-        mode: Mode,
-        customer_id: str | None,
-        before: str | None,
-        limit: int,
-    ) -> Sequence[tuple[str, CreditNote]]:
-        notes = [
-            note
-            for note in self._memory.credit_notes.values()
-            if owner(note) == (organization_id, mode) and customer_id in {None, note.customer_id}
-        ]
-        return newest_first(notes, before, limit)
 
 
 class FakeInvoiceStore:

@@ -13,7 +13,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from paylink.domain.color import hex_color, lightened, mix, parse_color
 from paylink.domain.language import document_language
@@ -22,11 +22,11 @@ from paylink.domain.organization import Organization
 from paylink.presentation.document_view import DocumentView, view_document
 from paylink.presentation.documents import document_facts
 from paylink.presentation.formatting import format_day, format_money, locale_named
+from paylink.presentation.html import DARK_CARD, filled
 from paylink.presentation.languages import language_tag
 from paylink.presentation.texts import Texts, texts_in
 
 _ACCENT: Final = "#1f5f4f"  # as in page.css
-_DARK_CARD: Final = parse_color("#1a211e")
 _LOGO_BOX: Final = (200, 64)  # as on pages
 _RULE: Final = "-" * 40
 
@@ -164,7 +164,7 @@ def _colors(seller: Organization) -> dict[str, str]:
     accent = parse_color(seller.accent or _ACCENT)
     return {
         "accent": hex_color(accent),
-        "dark": hex_color(lightened(accent, _DARK_CARD)),
+        "dark": hex_color(lightened(accent, DARK_CARD)),
         "on_dark": hex_color(mix(accent, (0, 0, 0), 0.85)),
     }
 
@@ -180,8 +180,7 @@ class _Speaker:
 
     def __call__(self, text: str) -> Markup:
         """For HTML: a name's direction doesn't turn what is around it."""
-        isolated = {n: Markup("<bdi>{}</bdi>").format(v) for n, v in self._parts.items()}
-        return escape(text).format(**isolated)
+        return filled(text, self._parts)
 
     def plain(self, text: str) -> str:
         return text.format(**self._parts)

@@ -20,7 +20,7 @@ from zoneinfo import ZoneInfo
 from babel import Locale
 from babel.dates import format_time, get_timezone_gmt
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from paylink.domain.color import WHITE, hex_color, lightened, mix, parse_color
 from paylink.domain.invoice import Invoice
@@ -29,13 +29,13 @@ from paylink.domain.payment import Payment
 from paylink.domain.tax import LONGEST_TAX_ID, OTHER_REGION
 from paylink.presentation.countries import named_countries
 from paylink.presentation.formatting import format_day, format_money
+from paylink.presentation.html import DARK_CARD, filled
 from paylink.presentation.languages import language_tag, speaks
 from paylink.presentation.texts import texts_in
 from paylink.services.own_tax import PlaceForm
 
 _TEMPLATES: Final = Path(__file__).parent / "templates"
 _STYLE: Final = (_TEMPLATES / "page.css").read_text(encoding="utf-8")
-_DARK_CARD: Final = parse_color("#1a211e")  # as in page.css
 _LOGO_BOX: Final = (200, 64)  # CSS pixels
 _ORIGIN: Final = re.compile(r"https?://(?:[A-Za-z0-9.-]+|\[[0-9a-fA-F:.]+\])(?::[0-9]{1,5})?")
 _PROBLEMS: Final = {400: "problem_400", 404: "problem_404"} | dict.fromkeys(
@@ -232,8 +232,7 @@ def _render(
     spoken = _spoken(locale)
 
     def say(key: str, **parts: object) -> Markup:
-        isolated = {name: Markup("<bdi>{}</bdi>").format(part) for name, part in parts.items()}
-        return escape(getattr(words, key)).format(**isolated)
+        return filled(getattr(words, key), parts)
 
     def money(amount: int) -> str:
         return format_money(amount, payment.currency, locale) if payment else ""
@@ -270,7 +269,7 @@ def _colors(seller: Organization | None) -> str:
     if seller is None or seller.accent is None:
         return ""
     accent = parse_color(seller.accent)
-    dark = lightened(accent, _DARK_CARD)
+    dark = lightened(accent, DARK_CARD)
     light_strong, dark_strong = mix(accent, (0, 0, 0), 0.2), mix(dark, WHITE, 0.3)
     on_dark = mix(accent, (0, 0, 0), 0.85)
     return (
