@@ -37,6 +37,17 @@ def test_money_that_came_is_one_read_and_one_write(world: World) -> None:
     assert asked(world) == ["GetItem", "TransactWriteItems"]
 
 
+def test_the_second_word_of_a_payment_is_one_read_and_asks_nobody(world: World) -> None:
+    world.paid()
+    for event_type in (COMPLETED, "payment_intent.succeeded"):
+        world.aws.calls.clear()
+        world.stripe.forget_requests()
+        told = {**world.provider_event(event_type), "id": f"evt_again_{event_type}"}
+        assert world.deliver(told).json["outcome"] == "succeeded"
+    assert asked(world) == ["GetItem"]
+    assert world.stripe.requests() == []
+
+
 def test_a_payment_is_one_read(world: World) -> None:
     payment = world.create()
     world.payment(payment["id"])

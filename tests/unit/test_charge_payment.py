@@ -543,6 +543,15 @@ def test_a_second_intent_of_a_paid_charge_is_no_part_of_it(world: World) -> None
         observe_charge(payment, other, START, "evt")
 
 
+def test_a_charge_that_paid_is_not_asked_for_again(world: World) -> None:
+    charge(world)
+    payment = the_charge(world)
+    (intent_id,) = world.provider.intents
+    world.provider.calls.clear()
+    assert world.hear_charge(payment.id, intent_id) == "succeeded"
+    assert world.provider.calls == []
+
+
 def test_events_of_a_checkout_say_nothing_about_a_charge(world: World) -> None:
     charge(world)
     payment = the_charge(world)

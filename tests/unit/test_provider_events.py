@@ -224,6 +224,32 @@ def test_once_settled_the_intent_is_known_even_without_marks(world: World) -> No
     assert world.provider.called("session_of_payment_intent") == 0
 
 
+@pytest.mark.parametrize("by_intent", [True, False])
+def test_what_paid_and_has_ended_is_not_asked_for_again(world: World, by_intent: bool) -> None:
+    payment_id = world.paid()
+    session = world.session(payment_id)
+    named = {"payment_intent_id": world.provider.checkouts[session].intent_id}
+    before = world.payment(payment_id)
+    world.provider.calls.clear()
+    told_again = named if by_intent else {"session_id": session}
+    assert world.notify(event_of(payment_id, id="evt_again", **told_again)) == "succeeded"
+    assert world.provider.calls == []
+    assert world.payment(payment_id) == before
+
+
+def test_what_paid_is_asked_for_until_it_is_known_to_have_ended(world: World) -> None:
+    payment_id = world.new_payment()
+    session = world.session(payment_id)
+    world.provider.pay(session)
+    world.provider.checkouts[session].status = "open"
+    assert world.hear(payment_id) == "succeeded"
+    world.provider.checkouts[session].status = "complete"
+    assert world.hear(payment_id) == "succeeded"
+    ended = world.payment(payment_id).session_named(session)
+    assert ended is not None
+    assert ended.ended
+
+
 def test_an_intent_that_no_checkout_made_is_ignored(world: World) -> None:
     payment_id = world.new_payment()
     event = event_of(payment_id, type="payment_intent.succeeded", payment_intent_id="pi_alien")
@@ -329,6 +355,8 @@ def test_a_second_paid_checkout_is_recorded_and_announced_once(world: World) -> 
     world.provider.checkouts[first].status = "open"
     world.provider.checkouts[first].expires_at = world.clock() + timedelta(minutes=1)
     world.provider.pay(first)
+    told_by = {"payment_intent_id": world.provider.checkouts[first].intent_id}
+    assert world.notify(event_of(payment_id, id="evt_intent", **told_by)) == "succeeded"
     for _ in range(3):
         assert world.hear(payment_id, first) == "succeeded"
     assert world.payment(payment_id).settlement == settled

@@ -412,6 +412,13 @@ class Payment:
     def session_named(self, session_id: str) -> CheckoutSession | None:
         return next((s for s in self.sessions if s.id == session_id), None)
 
+    def settled_by(self, session_id: str) -> bool:
+        """Whether this checkout, or charge, paid it and has ended: then `observe` finds nothing in
+        it any more, whatever it says."""
+        session = self.session_named(session_id)
+        paid_by = self.settlement.session_id if self.settlement else None
+        return session is not None and session.ended and session.id == paid_by
+
     def with_session(self, session: CheckoutSession) -> Payment:
         """The payment with this generation of its checkout added, or replaced."""
         if session.ended:

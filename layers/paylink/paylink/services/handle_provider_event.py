@@ -116,6 +116,9 @@ def _settle(
     session_id = _session_of(event, payment, provider)
     if session_id is None:
         return payment, "ignored: no session"
+    if payment.settled_by(session_id):
+        # A payment is told of twice, by its checkout and by its intent: the second isn't asked for.
+        return payment, payment.status
     try:
         settled = settle_payment(
             payment.id,
@@ -156,6 +159,8 @@ def _settle_charge(
 ) -> tuple[Payment, str]:
     if event.session_id is not None or event.payment_intent_id is None:
         return payment, "ignored: a charge has no checkout"
+    if payment.settled_by(event.payment_intent_id):
+        return payment, payment.status
     try:
         settled = settle_charge(
             payment.id,
