@@ -66,6 +66,9 @@ class Container:
                 "AWS_LAMBDA_FUNCTION_NAME": artifact.folder.name,
                 "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
                 "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1024",
+                # What Lambda sets by the template's LoggingConfig.
+                "AWS_LAMBDA_LOG_FORMAT": "JSON",
+                "AWS_LAMBDA_LOG_LEVEL": "INFO",
                 "LAMBDA_TASK_ROOT": str(artifact.folder),
                 "TZ": ":UTC",
             },
@@ -97,6 +100,10 @@ class Container:
             "Lambda-Runtime-Invoked-Function-Arn": (
                 "arn:aws:lambda:eu-central-1:123456789012:function:benchmark"
             ),
+            # Sent with tracing off, too.
+            "Lambda-Runtime-Trace-Id": (
+                "Root=1-5fe4cf1b-0123456789abcdef01234567;Parent=0123456789abcdef;Sampled=0"
+            ),
             "Content-Type": "application/json",
         }
         started = time.perf_counter()
@@ -110,9 +117,11 @@ class Container:
         return Answer(json.loads(answer), wall, self._cpu() - cpu_before)
 
     @property
-    def logged(self) -> int:
-        """Bytes that the function has written to its log so far."""
-        return os.fstat(self._output.fileno()).st_size
+    def logged(self) -> tuple[int, int]:
+        """Bytes and lines that the function has written to its log so far."""
+        size = os.fstat(self._output.fileno()).st_size
+        written = os.pread(self._output.fileno(), size, 0)  # the function goes on where it is
+        return size, written.count(b"\n")
 
     @property
     def peak(self) -> float:

@@ -39,6 +39,7 @@ class Samples:
     read_units: float = 0.0
     write_units: float = 0.0
     log_bytes: float = 0.0
+    log_lines: float = 0.0
     peak: list[float] = field(default_factory=list)
     """Of the process's memory, in MB."""
 
@@ -151,7 +152,7 @@ class Bench:
         """Calls and units of a warm call. Asking for units makes answers longer: not timed."""
         counted: Counter[str] = Counter()
         read = written = 0.0
-        logged = container.logged
+        logged, lines = container.logged
         self._aws.count_units = True
         for _ in range(_COUNTED_CALLS):
             *_, aws, stripe, told = self._call(container, scenario)
@@ -164,7 +165,9 @@ class Bench:
         samples.calls = {name: count / _COUNTED_CALLS for name, count in counted.items()}
         samples.read_units = read / _COUNTED_CALLS
         samples.write_units = written / _COUNTED_CALLS
-        samples.log_bytes = (container.logged - logged) / _COUNTED_CALLS
+        now_logged, now_lines = container.logged
+        samples.log_bytes = (now_logged - logged) / _COUNTED_CALLS
+        samples.log_lines = (now_lines - lines) / _COUNTED_CALLS
 
     def _call(
         self, container: Container, scenario: Scenario

@@ -88,6 +88,18 @@ def test_function_has_a_log_group_that_forgets(name: str) -> None:
     assert group["Properties"]["LogGroupName"]["Fn::Sub"] == f"/aws/lambda/{suffix}"
 
 
+def test_functions_log_json_of_which_nothing_of_their_own_is_held_back() -> None:
+    """A metric is a line without a level, which counts as INFO."""
+    assert ROLE_GLOBALS["LoggingConfig"] == {
+        "LogFormat": "JSON",
+        "SystemLogLevel": {"Ref": "SystemLogLevel"},
+        "ApplicationLogLevel": "INFO",
+    }
+    for properties in FUNCTIONS.values():
+        assert properties["LoggingConfig"].keys() == {"LogGroup"}
+    assert "DEBUG" not in TEMPLATE["Parameters"]["LogLevel"]["AllowedValues"]
+
+
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_function_runs_on_the_parameterised_runtime_and_architecture(name: str) -> None:
     assert "Runtime" not in FUNCTIONS[name]

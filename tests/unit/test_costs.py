@@ -43,16 +43,16 @@ def test_a_million_payments_cost_what_the_list_says() -> None:
             "SQS, requests": 1.20,
             "S3, PDFs stored": 5.00,
             "Lambda, GB-seconds": 0.616 * 1769 / 1024 * 13.3334,
-            "CloudWatch, kB of logs": (500 + 26 + 330 + 78) / 1000 * 0.50,
+            "CloudWatch, kB of logs": (500 + 2 * 246) / 1000 * 0.50,
         }
     )
 
 
-def test_full_batches_share_runs_their_lines_and_two_requests_of_each_message() -> None:
+def test_full_batches_share_runs_and_two_requests_of_each_message() -> None:
     found = {
         name: amount for name, (amount, _) in dollars(LIFE, [work()], full_batches=True).items()
     }
     assert found["Lambda, requests"] == pytest.approx(0.1)
     assert found["SQS, requests"] == pytest.approx(1.2)
-    assert found["CloudWatch, kB of logs"] == pytest.approx((526 + 40.8) / 1000)
+    assert found["CloudWatch, kB of logs"] == pytest.approx((500 + 2 * 246) / 1000)
     assert found["Lambda, GB-seconds"] == pytest.approx(0.616 * 1769 / 1024)

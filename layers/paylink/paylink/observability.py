@@ -5,6 +5,8 @@ Nothing but ids, states and counts is ever logged: no body, no header, no addres
 
 from __future__ import annotations
 
+import logging
+import os
 from collections.abc import Callable
 from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -14,10 +16,24 @@ from aws_lambda_powertools import Logger
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-logger = Logger(service="paylink")
-"""Also the parent of every module's own ``paylink.…`` logger."""
+logger = Logger(service="paylink", location=None, use_rfc3339=True, utc=True)
+"""Also the parent of every module's own ``paylink.…`` logger. Each message is of one place."""
+
+# With logs as JSON, Lambda has everybody talk: Stripe's SDK of each request, botocore of its keys.
+logging.getLogger().setLevel(logging.WARNING)
 
 Answer = TypeVar("Answer")
+
+
+def begin(request_id: str) -> None:
+    """Lines from here on are of this run, and lead to its trace if X-Ray keeps one."""
+    header = os.environ.get("_X_AMZN_TRACE_ID", "")
+    trace = dict(part.partition("=")[::2] for part in header.split(";"))
+    kept = trace.get("Root") if trace.get("Sampled") == "1" else None
+    logger.clear_state()
+    # Without the service, which the log's name says, and the trace that Powertools finds even where
+    # there is none to be found.
+    logger.append_keys(service=None, xray_trace_id=None, request_id=request_id, trace_id=kept)
 
 
 def run_by_aws(
@@ -28,8 +44,7 @@ def run_by_aws(
 
     @wraps(handler)
     def run(event: dict[str, Any], context: LambdaContext) -> Answer:
-        logger.clear_state()
-        logger.append_keys(request_id=context.aws_request_id)
+        begin(context.aws_request_id)
         return handler(event, context)
 
     return run

@@ -19,4 +19,4 @@ def embedded_metric(measure: Measure) -> None:
     line = AmazonCloudWatchEMFProvider(default_dimensions=dict(measure.dimensions), service="")
     line.add_metric(measure.metric.name, measure.metric.unit, measure.value)
     # In one piece, so that lines of several threads don't mix.
-    print(json.dumps(line.serialize_metric_set()) + "\n", end="", flush=True)
+    print(json.dumps(line.serialize_metric_set(), separators=(",", ":")) + "\n", end="", flush=True)

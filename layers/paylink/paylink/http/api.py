@@ -23,7 +23,7 @@ from paylink.http.auth import Caller
 from paylink.http.envelope import Response, failure, json_response
 from paylink.http.operation import Operation, Route
 from paylink.http.request import Request, parse_request, request_id
-from paylink.observability import logger
+from paylink.observability import begin, logger
 
 Handler = Callable[[Request, Caller], Response]
 PublicHandler = Callable[[Request], Response]
@@ -69,8 +69,7 @@ class Api:
     def __call__(self, event: dict[str, Any], context: Any) -> dict[str, Any]:
         """The Lambda handler."""
         trace = request_id(event)
-        logger.clear_state()
-        logger.append_keys(request_id=trace)
+        begin(trace)
         request = None
         try:
             request = parse_request(
