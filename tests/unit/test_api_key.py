@@ -220,3 +220,8 @@ def test_a_seed_makes_the_same_key_wherever_and_another_seed_another() -> None:
     assert different[20:36] != plain[20:36]
     assert different[36:52] != plain[36:52]
     assert plain[20:36] != plain[36:52]
+
+
+def test_the_retry_of_a_request_is_told_the_same_key_after_a_deployment() -> None:
+    _, plain = generate("org_1", "live", "shop", START, seed=bytes(range(32)))
+    assert plain == "ck_live_I4vN5q1rFfJGnjlUz6GTCWs8iB9YzXofseqpfxdTOW9ilLRIU2"

@@ -539,7 +539,7 @@ def test_a_second_intent_of_a_paid_charge_is_no_part_of_it(world: World) -> None
     other = ChargeState(
         "pi_other", "complete", "paid", "eur", 1200, payment.id, "cus_acct", paid_at=START
     )
-    with pytest.raises(CheckoutMismatchError):
+    with pytest.raises(CheckoutMismatchError, match=f"{payment.id} has no payment intent pi_other"):
         observe_charge(payment, other, START, "evt")
 
 
@@ -550,6 +550,13 @@ def test_a_charge_that_paid_is_not_asked_for_again(world: World) -> None:
     world.provider.calls.clear()
     assert world.hear_charge(payment.id, intent_id) == "succeeded"
     assert world.provider.calls == []
+
+
+def test_an_intent_moves_no_link(world: World) -> None:
+    payment = world.payment(world.new_payment())
+    intent = ChargeState("pi_1", "complete", "paid", "eur", 1000, payment.id, "cus_acct")
+    with pytest.raises(CheckoutMismatchError, match=f"{payment.id} is no charge"):
+        observe_charge(payment, intent, START, "evt")
 
 
 def test_events_of_a_checkout_say_nothing_about_a_charge(world: World) -> None:

@@ -16,6 +16,7 @@ from paylink.domain.color import (
     WHITE,
     accent_color,
     contrast_of,
+    hex_color,
     lightened,
     parse_color,
 )
@@ -30,6 +31,8 @@ def test_black_and_white_differ_most() -> None:
     assert contrast_of((0, 0, 0), WHITE) == pytest.approx(21)
     assert contrast_of(WHITE, WHITE) == 1
     assert contrast_of((0x76, 0x76, 0x76), WHITE) == pytest.approx(4.54, abs=0.01)
+    # Where the curve of sRGB is a straight line: 10 of 255 are 0.3 % of the light.
+    assert contrast_of((10, 10, 10), (0, 0, 0)) == pytest.approx(1.0607, abs=0.0001)
 
 
 @pytest.mark.parametrize("text", ["#1F5F4F", "1f5f4f", " #1f5f4f "])
@@ -48,6 +51,19 @@ def test_what_is_no_colour_or_too_light_is_refused(text: str) -> None:
 @given(colors)
 def test_every_colour_can_be_read_in_the_dark_once_lightened(color: tuple[int, int, int]) -> None:
     assert contrast_of(lightened(color, DARK), DARK) >= LEAST_CONTRAST
+
+
+@pytest.mark.parametrize(
+    ("color", "shown"),
+    [
+        ("#b3e5fc", "#b3e5fc"),
+        ("#1f5f4f", "#628f84"),
+        ("#7a1fa2", "#af79c7"),
+        ("#000000", "#8c8c8c"),
+    ],
+)
+def test_in_the_dark_a_colour_gets_no_more_white_than_it_takes(color: str, shown: str) -> None:
+    assert hex_color(lightened(parse_color(color), DARK)) == shown
 
 
 @pytest.mark.parametrize("accent", ["#000000", "#7a1fa2", "#b3261e", "#0b57d0", "#595959"])

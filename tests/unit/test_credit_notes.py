@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from paylink.domain import events
-from paylink.domain.credit_note import CreditNote, credit, credit_note_id_for
+from paylink.domain.credit_note import CreditNote, credit, credit_note_id_for, creditable
 from paylink.domain.errors import UnknownInvoiceError, UnknownPaymentError
 from paylink.domain.invoice import Invoice
 from paylink.domain.organization import Address
@@ -130,6 +131,18 @@ def test_tax_is_never_more_than_what_went_back() -> None:
 def test_tax_stays_payable_in_a_currency_of_whole_units() -> None:
     notes = credited(invoice_of(10_000, (1_900,), "isk"), [3_300, 8_600])
     assert [note.tax_amount for note in notes] == [500, 1_400]
+
+
+@pytest.mark.parametrize(("tax", "parts"), [(1_949, [1_000, 900, 49]), (1_980, [1_000, 980, 0])])
+def test_a_full_refund_takes_back_the_whole_tax_even_if_it_was_no_payable_amount(
+    tax: int, parts: list[int]
+) -> None:
+    invoice = invoice_of(10_000, (tax,), "isk")
+    notes = credited(invoice, [6_000, invoice.amount_total - 6_100, 100])
+    for note in notes:
+        check_parts(invoice, note)
+    check_whole(invoice, notes)
+    assert [note.tax_amount for note in notes] == parts
 
 
 def test_a_refund_that_did_not_happen_has_no_credit_note() -> None:
@@ -273,3 +286,14 @@ def test_its_year_is_the_sellers(world: World) -> None:
     (note,) = world.credit_notes_of(payment_id)
     assert note.number == "CN-2027-000001"
     assert note.issue_date.year == 2027
+
+
+def test_only_refunds_of_what_paid_the_payment_are_credited(world: World) -> None:
+    payment_id = world.paid()
+    world.refund(world.transaction(payment_id).id, 300)
+    payment = world.payment(payment_id)
+    (mine,) = payment.refunds
+    older = replace(mine, id="ref_older", created_at=START - timedelta(days=1))
+    surplus = replace(mine, id="ref_surplus", transaction_id="txn_surplus")
+    assert creditable(replace(payment, refunds=(mine, surplus, older))) == [older, mine]
+    assert creditable(world.payment(world.new_payment())) == []

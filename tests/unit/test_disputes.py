@@ -239,13 +239,14 @@ def test_money_that_came_twice_can_be_disputed_and_the_payment_shows_none_of_it(
     world: World,
 ) -> None:
     payment_id, surplus = paid_twice(world)
+    world.issue(payment_id)
     (money,) = world.payment(payment_id).surplus
     world.provider.dispute(money.payment_intent_id, 1200, "lost")
     world.hear_disputes(money.payment_intent_id)
     assert world.memory.transactions[surplus].status == "disputed"
     assert standing(world, payment_id) == ("succeeded", None, 0)
     data = next(e for e in world.memory.events_about(payment_id) if e.type == DISPUTED).data
-    assert (data["surplus"], data["invoiceId"]) == (True, None)
+    assert (data["surplus"], data["invoiceId"], data["invoiceNumber"]) == (True, None, None)
 
 
 def test_events_have_what_the_clients_read(world: World) -> None:

@@ -400,3 +400,22 @@ def test_an_ended_checkout_leads_nowhere_and_keeps_no_request() -> None:
     )
     (ended,) = payment.sessions
     assert (ended.url, ended.request, ended.id) == (None, {}, open_one.id)
+
+
+def test_a_link_is_looked_after_until_the_last_of_its_checkouts_has_ended() -> None:
+    both = in_status("failed", sessions=(session(1), session(2)), check_at=LATER, checks=2)
+    expired = {"outcome": "unpaid", "session_status": "expired"}
+    one = observe(both, state(session_id="cs_1", **expired), LATER, "evt_1")
+    assert one is not None
+    assert (one.after.check_at, one.after.checks) == (LATER, 2)
+    none = observe(one.after, state(session_id="cs_2", **expired), LATER, "evt_2")
+    assert none is not None
+    assert (none.after.check_at, none.after.checks) == (None, 0)
+
+
+def test_a_debit_is_asked_about_although_its_checkout_has_ended() -> None:
+    payment = in_status("processing", check_at=LATER, checks=2)
+    change = observe(payment, state("processing"), LATER, "evt_1")
+    assert change is not None
+    assert change.after.sessions[0].ended
+    assert (change.after.check_at, change.after.checks) == (LATER, 2)

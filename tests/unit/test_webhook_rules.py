@@ -144,6 +144,12 @@ def test_one_that_hangs_now_and_then_does_not_come_back_among_the_prompt_ones() 
     assert set(lanes(*flapping)) == {"failing"}
 
 
+def test_one_that_is_back_among_the_prompt_ones_is_as_if_it_had_never_been_away() -> None:
+    away = after(slow).endpoint
+    assert away is not None
+    assert after(later(fine, minutes=11), endpoint=away).endpoint == ENDPOINT
+
+
 def test_answers_of_the_same_kind_are_noted_once_a_minute() -> None:
     first = after(failed).endpoint
     assert first is not None
@@ -205,3 +211,37 @@ def test_links_and_charges_are_told_of_by_their_own_events() -> None:
 
 def test_every_event_of_the_contract_has_one_source() -> None:
     assert len(NAMES) == len(set(NAMES)) == len(RULES) == 13
+
+
+def test_a_delivery_is_its_endpoints_and_carries_the_event() -> None:
+    endpoint = replace(NEW, id="wh_9", organization_id="org_9", mode="live")
+    later = START + timedelta(seconds=3)
+    event = Outgoing("payment.received", {"amount": 1200})
+    made = delivery_of(event, "evt_9", START, endpoint, later)
+    assert made == Delivery(
+        id=made.id,
+        organization_id="org_9",
+        mode="live",
+        endpoint_id="wh_9",
+        event_id=made.event_id,
+        event="payment.received",
+        body=made.body,
+        created_at=later,
+        updated_at=later,
+        expires_at=later + timedelta(days=30),
+        next_attempt_at=later,
+        test=False,
+    )
+    assert delivery_of(event, "evt_9", START, endpoint, later, test=True) == replace(
+        made, test=True
+    )
+
+
+def test_for_an_endpoint_that_is_switched_off_it_is_kept_as_failed_but_a_test_is_sent() -> None:
+    off, later = replace(ENDPOINT, is_active=False), START + timedelta(seconds=3)
+    event = Outgoing("payment.received", {"amount": 1200})
+    waiting = delivery_of(event, "evt_9", START, ENDPOINT, later)
+    assert delivery_of(event, "evt_9", START, off, later) == replace(
+        waiting, status="failed", error="endpoint_disabled", next_attempt_at=None
+    )
+    assert delivery_of(event, "evt_9", START, off, later, test=True).status == "pending"

@@ -78,6 +78,7 @@ internal_ipv4 = st.sampled_from(INTERNAL).flatmap(
         "https://user:word@hooks.example.com/",
         "https://hooks.example.com@127.0.0.1/",
         "https://hooks.example.com\\@127.0.0.1/",
+        "https://hooks.example.com/a\\b",
         "https://hooks.example.com/#part",
         "https://hooks.example.com:22/",
         "https://hooks.example.com:0/",

@@ -16,6 +16,7 @@ from paylink.domain.organization import Address
 from paylink.domain.payment import (
     Attempt,
     Change,
+    ChargeTerms,
     CheckoutMismatchError,
     CheckoutState,
     HistoryEntry,
@@ -91,8 +92,12 @@ def observe_charge(
     An intent that isn't on record yet is taken for the one that was asked for if it bears our mark
     and agrees in customer, currency and amount. Raises CheckoutMismatchError for any other.
     """
-    known = payment if payment.session_named(charge.intent_id) else _adopted(payment, charge)
-    change = observe(known, _as_checkout(known, charge), now, cause)
+    terms = payment.charge
+    if terms is None:
+        raise CheckoutMismatchError(f"{payment.id} is no charge")
+    recorded = payment.session_named(charge.intent_id) is not None
+    known = payment if recorded else _adopted(payment, terms, charge)
+    change = observe(known, _as_checkout(known, terms, charge), now, cause)
     if change is not None:
         return replace(change, before=payment)
     return None if known is payment else Change(payment, known)
@@ -123,12 +128,10 @@ def failure_details(payment: Payment) -> Mapping[str, Any]:
     }
 
 
-def _adopted(payment: Payment, charge: ChargeState) -> Payment:
+def _adopted(payment: Payment, terms: ChargeTerms, charge: ChargeState) -> Payment:
     unnamed = next((s for s in reversed(payment.sessions) if s.id is None), None)
-    terms = payment.charge
     if (
         unnamed is None
-        or terms is None
         or charge.payment_id != payment.id
         or charge.provider_customer_id != terms.provider_customer_id
     ):
@@ -136,10 +139,7 @@ def _adopted(payment: Payment, charge: ChargeState) -> Payment:
     return payment.with_session(replace(unnamed, id=charge.intent_id))
 
 
-def _as_checkout(payment: Payment, charge: ChargeState) -> CheckoutState:
-    terms = payment.charge
-    if terms is None:
-        raise CheckoutMismatchError(f"{payment.id} is no charge")
+def _as_checkout(payment: Payment, terms: ChargeTerms, charge: ChargeState) -> CheckoutState:
     return CheckoutState(
         session_id=charge.intent_id,
         session_status=charge.status,

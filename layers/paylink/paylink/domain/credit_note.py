@@ -44,8 +44,9 @@ def credit_note_id_for(refund_id: str) -> str:
 
 def creditable(payment: Payment) -> list[Refund]:
     """The refunds that the payment's invoice is about, oldest first. Surplus money has none."""
-    paid = payment.settlement.transaction_id if payment.settlement else None
-    mine = [refund for refund in payment.refunds if refund.transaction_id == paid]
+    mine = [
+        refund for refund in payment.refunds if refund.transaction_id == payment.paid_by_transaction
+    ]
     return sorted(mine, key=lambda refund: refund.created_at)
 
 

@@ -106,7 +106,7 @@ def facts(invoice: Invoice) -> dict[str, Any]:
 
 def announcement(invoice: Invoice, payment: Payment) -> DomainEvent:
     """That a payment has its invoice, with all that receivers want to know of both."""
-    method = payment.settlement.payment_method if payment.settlement else None
+    method = payment.paid_with
     paid_with = {
         "paymentMethod": method.type if method else None,
         "subPaymentMethod": method.brand if method else None,

@@ -50,7 +50,7 @@ CURRENCIES: Final = {
 }
 
 
-def round_half_up(amount: Decimal, step: int = 1) -> int:
+def round_half_up(amount: Decimal, step: int) -> int:
     """The nearest multiple of a currency's step to an amount in minor units, halves away from 0."""
     return int((amount / step).quantize(Decimal(1), ROUND_HALF_UP)) * step
 

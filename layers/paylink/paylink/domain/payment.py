@@ -294,6 +294,15 @@ class Payment:
         return self.sessions[-1] if self.sessions else None
 
     @property
+    def paid_by_transaction(self) -> str | None:
+        """The id of the one that paid it, once one has."""
+        return self.settlement.transaction_id if self.settlement else None
+
+    @property
+    def paid_with(self) -> PaymentMethod | None:
+        return self.settlement.payment_method if self.settlement else None
+
+    @property
     def awaits_place(self) -> bool:
         """Whether nobody can pay before it is known where the buyer is."""
         return self.tax_mode == "rates" and self.tax is None
@@ -398,14 +407,14 @@ class Payment:
         )
 
     def with_tax(self, tax: SettledTax) -> Payment:
-        """The payment with its tax settled; the sum of the line items is the subtotal."""
+        """The payment with its tax settled; its one line item comes to the subtotal."""
         item = replace(self.line_items[0], unit_amount=tax.amount_subtotal)
         return replace(
             self,
             amount_subtotal=tax.amount_subtotal,
             tax_amount=tax.tax_amount,
             tax_status=tax.status,
-            line_items=(item, *self.line_items[1:]),
+            line_items=(item,),
             tax=tax,
         )
 
@@ -501,9 +510,8 @@ def snapshot(payment: Payment) -> dict[str, Any]:
 
 def told_of(payment: Payment, event_type: str) -> dict[str, Any]:
     """What an event of this type tells that follows from the payment as the event left it."""
-    paid_with = payment.settlement.payment_method if payment.settlement else None
     if event_type == events.PAYMENT_METHOD_ATTACHED:
-        return _attached(payment, paid_with)
+        return _attached(payment, payment.paid_with)
     told = snapshot(payment)
     if event_type == events.PAYMENT_CREATED:
         told["url"] = payment.url
@@ -512,7 +520,7 @@ def told_of(payment: Payment, event_type: str) -> dict[str, Any]:
     elif event_type == events.PAYMENT_FAILED:
         told |= {"failureCode": payment.failure_code, "failureMessage": payment.failure_message}
     elif event_type == events.PAYMENT_SUCCEEDED and payment.settlement is not None:
-        told |= _attempted(payment.settlement.transaction_id, paid_with)
+        told |= _attempted(payment.settlement.transaction_id, payment.paid_with)
     return told
 
 

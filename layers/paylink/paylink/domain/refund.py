@@ -124,8 +124,7 @@ def observe_refunds(
     if tuple(refunds) == payment.refunds:
         return None
     moved = replace(payment, refunds=tuple(refunds), updated_at=now)
-    settlement = payment.settlement
-    returned = moved.returned(settlement.transaction_id) if settlement else 0
+    returned = moved.returned(payment.paid_by_transaction)
     after = replace(moved, amount_refunded=min(returned, payment.amount_total))
     failed = newly_failed(payment, after)
     return Change(

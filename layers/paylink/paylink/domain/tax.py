@@ -95,27 +95,26 @@ def settle(
     half-up once, to what the currency can express; what remains of an inclusive price is the
     subtotal.
     """
-    rates = rates_of(seller.tax, place)
+    rates = [(rate.label, Decimal(rate.percentage)) for rate in rates_of(seller.tax, place)]
     reason = "standard_rated"
-    if _reversed(seller, place, rates):
-        reason, rates = "reverse_charge", (TaxRate(place.country, "VAT", "0"),)
+    if _reversed(seller, place, has_rates=bool(rates)):
+        reason, rates = "reverse_charge", [("VAT", Decimal(0))]
     elif not rates:
-        reason, rates = "not_collecting", (TaxRate(place.country, "Tax", "0"),)
-    elif not any(Decimal(rate.percentage) for rate in rates):
+        reason, rates = "not_collecting", [("Tax", Decimal(0))]
+    elif not any(percentage for _, percentage in rates):
         reason = "zero_rated"
-    percentages = [Decimal(rate.percentage) for rate in rates]
-    base = 100 + (sum(percentages) if inclusive else 0)
-    taxes = [round_half_up(amount * percentage / base, currency.step) for percentage in percentages]
+    base = 100 + (sum(percentage for _, percentage in rates) if inclusive else 0)
+    taxes = [round_half_up(amount * percentage / base, currency.step) for _, percentage in rates]
     subtotal = amount - sum(taxes) if inclusive else amount
     lines = tuple(
         TaxLine(
-            label=rate.label,
+            label=label,
             percentage=None if reason == "not_collecting" else f"{percentage.normalize():f}",
             taxable_amount=subtotal,
             amount=tax,
             reason=reason,
         )
-        for rate, percentage, tax in zip(rates, percentages, taxes, strict=True)
+        for (label, percentage), tax in zip(rates, taxes, strict=True)
     )
     status: TaxStatus = "not_collecting" if reason == "not_collecting" else "final"
     return SettledTax(subtotal, lines, status, place, asked)
@@ -160,12 +159,12 @@ def known_place(
     A number that isn't written as its country writes them is left out: tax is then that of somebody
     without one, which is never too little.
     """
-    country = (address.country or "").upper() if address else ""
-    if not country:
+    if address is None or not address.country:
         return None
+    country = address.country.upper()
     region = None
     if regions_of(settings, country):
-        state = (address.state or "" if address else "").strip().upper()
+        state = (address.state or "").strip().upper()
         region = state.removeprefix(f"{country}-")
         if not _REGION.fullmatch(region):
             return None
@@ -193,7 +192,7 @@ def business_tax_id(number: str, country: str) -> str | None:
     return None
 
 
-def _reversed(seller: Organization, place: Place, rates: tuple[TaxRate, ...]) -> bool:
+def _reversed(seller: Organization, place: Place, *, has_rates: bool) -> bool:
     """A business accounts for the tax itself where the seller is of another member state, or of
     none and yet has rates there."""
     home = (seller.address.country or "").upper()
@@ -201,5 +200,5 @@ def _reversed(seller: Organization, place: Place, rates: tuple[TaxRate, ...]) ->
         place.country in EU_COUNTRIES
         and place.country != home
         and bool(place.tax_ids)
-        and (home in EU_COUNTRIES or bool(rates))
+        and (home in EU_COUNTRIES or has_rates)
     )

@@ -169,5 +169,6 @@ def _told(event: str, member: str, known: Mapping[str, Any]) -> Any:
 
 
 def _context(data: Mapping[str, Any]) -> dict[str, Any]:
-    link = data.get("paymentId") if data.get("kind") == "link" else None
+    """How a link came to be paid; what is told of charges has no such member."""
+    link = data.get("paymentId")
     return {"reason": "one_time_payment", "paymentLinkId": link, "recovery": None}

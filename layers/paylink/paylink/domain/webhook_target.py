@@ -63,7 +63,7 @@ def parse_target(url: str, *, local: bool) -> Target:
 
     ``local`` also lets through http and this machine, for development. Raises TargetRefusedError.
     """
-    if not 0 < len(url) <= LONGEST_URL or not _VISIBLE.fullmatch(url) or "\\" in url:
+    if len(url) > LONGEST_URL or not _VISIBLE.fullmatch(url) or "\\" in url:
         raise TargetRefusedError("It must be an absolute https URL of visible ASCII characters.")
     try:
         parts = urlsplit(url)
@@ -78,7 +78,7 @@ def parse_target(url: str, *, local: bool) -> Target:
         raise TargetRefusedError("It must not have a fragment.")
     if port is None:
         port = 443 if parts.scheme == "https" else 80
-    if not local and port != 443 and not 1024 <= port <= 65535:
+    if not local and port != 443 and port < 1024:
         raise TargetRefusedError("Its port must be 443, or 1024 or above.")
     host = _host(parts.hostname, local=local)
     path = parts.path or "/"
@@ -105,7 +105,7 @@ def _host(host: str, *, local: bool) -> str:
     if local and name == "localhost":
         return name
     # What isn't written as an address but would be read as one: 2130706433, 0x7f.1, 127.1.
-    if _NUMBER.fullmatch(name.rsplit(".", 1)[-1]):
+    if _NUMBER.fullmatch(name.rpartition(".")[2]):
         raise TargetRefusedError("An address must be written as four decimal numbers.")
     if len(name) > 253 or not _NAME.fullmatch(name):
         raise TargetRefusedError("Its host must be a full name, such as hooks.example.com.")

@@ -130,7 +130,7 @@ def receipt_page(
 
     ``credit_notes`` are numbers and addresses.
     """
-    vaulted = payment.settlement.payment_method if payment.settlement else None
+    vaulted = payment.paid_with
     waiting = invoice is None or download_url is None
     return _render(
         200,

@@ -267,7 +267,6 @@ class PaymentObject(TypedDict):
 
 def present_payment(payment: Payment) -> PaymentObject:
     """The contract's payment object."""
-    paid_by = payment.settlement.transaction_id if payment.settlement else None
     return {
         "object": "payment",
         "id": payment.id,
@@ -281,8 +280,8 @@ def present_payment(payment: Payment) -> PaymentObject:
         "amountTotal": payment.amount_total,
         "taxStatus": payment.tax_status,
         "amountRefunded": payment.amount_refunded,
-        "amountLost": payment.amount_lost(paid_by),
-        "disputeStatus": payment.dispute_status(paid_by),
+        "amountLost": payment.amount_lost(payment.paid_by_transaction),
+        "disputeStatus": payment.dispute_status(payment.paid_by_transaction),
         "currency": payment.currency,
         "description": payment.description,
         "metadata": dict(payment.metadata) if payment.metadata else None,
