@@ -80,7 +80,7 @@ class Bench:
             if s.function in FLOORS or s.function in self._functions
         ]
         measured = {s.function for s in wanted}
-        unmeasured = [f for f in self._functions if f not in measured]
+        unmeasured = [f for f in self._environments if f not in measured]
         for number in range(1, rounds + 1):
             uses = calls + _COUNTED_CALLS + 2
             self._scenarios.provide(sum(s.uses for s in wanted) * uses)

@@ -22,13 +22,21 @@ FLOOR_NAMES = {
     "put_item": "*floor: boto3, one write*",
     "validated": "*floor: + pydantic, Powertools' resolver*",
     "stripe_client": "*floor: + StripeClient*",
+    "page": "*floor: the resolver's, + jinja2, babel*",
+    "consumer": "*floor: boto3 with S3, pydantic, Powertools' batches*",
+    "mailer": "*floor: + SES, jinja2, babel*",
+}
+# Those of what has more to import than a call of the API; of the others, see `floor_of`.
+OWN_FLOORS = {
+    "pay_page": "page",
+    "send_invoice": "page",
+    "issue_invoice": "consumer",
+    "send_mails": "mailer",
 }
 # What a function may take to start, as a part of the floor that imports what it imports. A link's
 # creation and Stripe's webhook have promises of their own.
 BUDGETS = {"create_payment": 1.0, "stripe_webhook": 0.9}
 BUDGET = 1.0
-# No floor sets PDFs; their packages come on top.
-OWN_PACKAGES = {"fpdf", "fontTools", "PIL", "uharfbuzz", "defusedxml", "jinja2", "babel"}
 
 
 def write(
@@ -121,6 +129,8 @@ def _starts_table(results: Results) -> str:
 
 def floor_of(results: Results, function: str) -> str:
     """The least floor that imports what the function imports."""
+    if function in OWN_FLOORS:
+        return OWN_FLOORS[function]
     packages = results.imports[function].packages
     if "stripe" in packages:
         return "stripe_client"
@@ -131,15 +141,10 @@ def floor_of(results: Results, function: str) -> str:
 
 def ratio(results: Results, function: str) -> float:
     """A function's start by its floor's, in processor time, which other work on the machine
-    stretches less; packages that no floor has are added to the floor."""
-    floor = floor_of(results, function)
-    own = sum(
-        cost
-        for package, cost in results.imports[function].packages.items()
-        if package in OWN_PACKAGES
-    )
+    stretches less."""
     measured = results.functions
-    return median(measured[function].init_cpu) / (median(measured[floor].init_cpu) + own)
+    floor = measured[floor_of(results, function)]
+    return median(measured[function].init_cpu) / median(floor.init_cpu)
 
 
 def _over_budget(results: Results) -> list[str]:

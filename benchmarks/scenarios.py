@@ -11,8 +11,10 @@ from typing import Any
 
 from benchmarks.stack import Stack, sample
 
-_BATCH = 50  # deliveries of a new endpoint
-FLOORS = ("empty", "put_item", "validated", "stripe_client")
+_BATCH = 50  # deliveries made at once
+CALLED_FLOORS = ("empty", "put_item", "validated", "stripe_client")
+# The others are only started.
+FLOORS = (*CALLED_FLOORS, "page", "consumer", "mailer")
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ class Scenarios:
 
     def __init__(self, stack: Stack, endpoint_url: str) -> None:
         self._stack = stack
-        self._endpoint_url = endpoint_url
+        self._endpoint_id = stack.endpoint(endpoint_url)
         self._paid: deque[tuple[str, dict[str, Any]]] = deque()
         self._settled: deque[str] = deque()
         self._deliveries: deque[Any] = deque()
@@ -53,11 +55,15 @@ class Scenarios:
     def provide_deliveries(self, count: int) -> None:
         """Makes as many webhooks that are due."""
         while len(self._deliveries) < count:
-            self._deliveries.extend(self._stack.deliveries(self._endpoint_url, _BATCH)["Records"])
+            self._deliveries.extend(self.deliveries(_BATCH)["Records"])
+
+    def deliveries(self, count: int) -> Any:
+        """As many webhooks to the one endpoint, as the queue brings them."""
+        return self._stack.deliveries(self._endpoint_id, count)
 
     def all(self) -> list[Scenario]:
         return [
-            *(Scenario(floor, floor, self.creation, _floor_answered) for floor in FLOORS),
+            *(Scenario(floor, floor, self.creation, _floor_answered) for floor in CALLED_FLOORS),
             Scenario("create_payment", "create_payment", self.creation, answered(201)),
             Scenario("stripe_webhook: paid", "stripe_webhook", self.webhook, answered(200), uses=1),
             Scenario(

@@ -13,6 +13,7 @@ import subprocess
 import time
 import urllib.parse
 import urllib.request
+import uuid
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,7 @@ class Stack:
         self.facts: dict[str, str] = read_json(state / "stack.json")
         seed = read_json(state / "seed.json")
         self.stripe_key = next(k for k in seed["stripeKeys"] if k.startswith("sk_test_"))
+        self._caller = {"x-api-key": self.facts["apiKey"], "content-type": "application/json"}
         self._rest()
 
     def close(self) -> None:
@@ -62,7 +64,7 @@ class Stack:
         body = {"amount": 4900, "currency": "eur", "description": "Consulting, one hour"}
         answer = self._request(
             f"{self.facts['apiUrl']}/payments",
-            {"x-api-key": self.facts["apiKey"], "content-type": "application/json"},
+            self._caller,
             json.dumps(body).encode(),
         )
         made: dict[str, Any] = answer["data"]
@@ -110,17 +112,22 @@ class Stack:
             "dynamodb": {"Keys": key, "NewImage": image, "SequenceNumber": "1"},
         }
 
-    def deliveries(self, url: str, count: int) -> dict[str, Any]:
-        """What the queue brings of as many webhooks to a new endpoint, all due."""
-        headers = {"x-api-key": self.facts["apiKey"], "content-type": "application/json"}
+    def endpoint(self, url: str) -> str:
+        """The id of the only endpoint that is told of issued invoices: a new one."""
+        webhooks = f"{self.facts['apiUrl']}/webhooks"
+        for earlier in self._request(f"{webhooks}?limit=100", self._caller)["data"]:
+            self._request(f"{webhooks}/{earlier['id']}", self._caller, method="DELETE")
         wanted = json.dumps({"url": url, "events": ["invoice.created"]}).encode()
-        made = self._request(f"{self.facts['apiUrl']}/webhooks", headers, wanted)["data"]
+        return str(self._request(webhooks, self._caller, wanted)["data"]["id"])
+
+    def deliveries(self, endpoint_id: str, count: int) -> dict[str, Any]:
+        """What the queue brings of as many new webhooks to an endpoint, all due."""
         record = sample("fan_out_event")["Records"][0]
         records = []
         for number in range(count):
             body = json.loads(record["body"])
             body["detail"] |= {
-                "id": f"evt_{made['id'][-20:]}{number:06}",
+                "id": f"evt_{uuid.uuid4().hex[:26]}",
                 "organizationId": self.facts["organizationId"],
             }
             records.append(record | {"messageId": str(number), "body": json.dumps(body)})
@@ -129,7 +136,7 @@ class Stack:
             FunctionName=f"{self.facts['stackName']}-fan_out_event",
             Payload=json.dumps({"Records": records}),
         )
-        kept = f"{self.facts['apiUrl']}/webhooks/{made['id']}/deliveries?limit={count}"
+        kept = f"{self.facts['apiUrl']}/webhooks/{endpoint_id}/deliveries?limit={count}"
         call = sample("deliver_webhooks")["Records"][0]
         return {
             "Records": [
@@ -139,12 +146,12 @@ class Stack:
                     "body": json.dumps(
                         {
                             "deliveryId": delivery["id"],
-                            "endpointId": made["id"],
+                            "endpointId": endpoint_id,
                             "lane": "failing",
                         }
                     ),
                 }
-                for delivery in self._request(kept, headers)["data"]
+                for delivery in self._request(kept, self._caller)["data"]
             ]
         }
 

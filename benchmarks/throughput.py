@@ -121,7 +121,7 @@ class Throughput:
 def _flows(stack: Stack, endpoint_url: str) -> list[Flow]:
     scenarios = Scenarios(stack, endpoint_url)
     scenarios.provide(1)
-    deliveries = stack.deliveries(endpoint_url, _DELIVERIES)
+    deliveries = scenarios.deliveries(_DELIVERIES)
     return [
         Flow("payments created", "create_payment", scenarios.creation()),
         Flow("events settled", "stripe_webhook", scenarios.webhook()),

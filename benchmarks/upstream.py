@@ -14,6 +14,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
+from benchmarks.capacity import batch_read_units
+
 _OF_ONE_CONNECTION = {"connection", "keep-alive", "transfer-encoding", "content-length"}
 
 
@@ -100,7 +102,7 @@ class _Handler(BaseHTTPRequestHandler):
         answer = self._upstream.getresponse()
         content = answer.read()
         operation = target.rpartition(".")[2] or f"{self.command} {_resource(self.path)}"
-        read, written = _units(operation, json.loads(content)) if counted else (0.0, 0.0)
+        read, written = _units(operation, body, content) if counted else (0.0, 0.0)
         self.owner.calls.append(Call(operation, started, time.perf_counter(), read, written))
         lines = [f"HTTP/1.1 {answer.status} {answer.reason}"]
         lines += [
@@ -127,10 +129,14 @@ def _resource(path: str) -> str:
     return "/".join("…" if any(c.isdigit() for c in p) and len(p) > 3 else p for p in parts)
 
 
-def _units(operation: str, answer: Any) -> tuple[float, float]:
-    """Read and write units of one answer, or of its tables."""
+def _units(operation: str, body: bytes, content: bytes) -> tuple[float, float]:
+    """Read and write units of one answer, or of its tables. Of a batch's reads the emulator reports
+    none."""
+    answer = json.loads(content)
     consumed = answer.get("ConsumedCapacity") or []
     total = sum(one["CapacityUnits"] for one in _as_list(consumed))
+    if operation == "BatchGetItem" and "Responses" in answer and not consumed:
+        total = batch_read_units(json.loads(body), answer)
     reads = operation in {"GetItem", "BatchGetItem", "Query", "TransactGetItems"}
     return (total, 0.0) if reads else (0.0, total)
 

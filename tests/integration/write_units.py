@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from benchmarks.capacity import size
 from tests.integration.aws import TABLE_NAME, TABLE_WRITES
 from tests.integration.world import World
 
@@ -36,7 +37,7 @@ def spent(world: World) -> Iterator[list[Cost]]:
         answer = real(client, operation, parameters)
         for key, old in zip(keys, before, strict=True):
             new = _image(world, key)
-            kilobytes = -(-max(_size(old), _size(new)) // 1024)
+            kilobytes = -(-max(size(old), size(new)) // 1024)
             costs.append((_family(key), kilobytes * (2 if transacted else 1)))
             costs.extend(_indexes(world, old, new))
         return answer
@@ -76,23 +77,3 @@ def _indexes(world: World, old: Mapping[str, Any], new: Mapping[str, Any]) -> li
         if before != after:
             costs.append((index["IndexName"], (before is not None) + (after is not None)))
     return costs
-
-
-def _size(item: Mapping[str, Any]) -> int:
-    return sum(len(name.encode()) + _value(value) for name, value in item.items())
-
-
-def _value(value: Mapping[str, Any]) -> int:
-    ((kind, content),) = value.items()
-    match kind:
-        case "S":
-            return len(content.encode())
-        case "N":
-            return 1 + (len(content.lstrip("-").strip("0")) + 1) // 2
-        case "SS":
-            return sum(len(text.encode()) for text in content)
-        case "L":
-            return 3 + sum(1 + _value(member) for member in content)
-        case "M":
-            return 3 + len(content) + _size(content)
-    return 1  # true, false or null

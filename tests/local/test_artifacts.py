@@ -19,7 +19,14 @@ from tests.integration.aws import PHYSICAL_IDS
 from tests.integration.template import ROOT, Template
 from tests.local.stack import Stack, make
 from tests.template.test_template import FUNCTIONS, LAYER, ROLE_GLOBALS, TEMPLATE, resources
-from tools.artifact.artifact import CLIENTS_ARE_MADE_IN, aws_services, copy_code, strip
+from tools.artifact.artifact import (
+    CLIENTS_ARE_MADE_IN,
+    CLIENTS_ARE_USED_IN,
+    aws_operations,
+    aws_services,
+    copy_code,
+    strip,
+)
 
 # The operator's command runs elsewhere, with packages of its own.
 IMPORT_ALL = """
@@ -44,7 +51,8 @@ def layers(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> dict[str, 
         packages = layer_packages(source)
         if packages:
             shutil.copytree(packages, folder, dirs_exist_ok=True)
-            strip(folder, aws_services(CLIENTS_ARE_MADE_IN.read_text()))
+            services = aws_services(CLIENTS_ARE_MADE_IN.read_text())
+            strip(folder, services, aws_operations(CLIENTS_ARE_USED_IN))
         copy_code(source, folder)
         made[name] = folder
     return made

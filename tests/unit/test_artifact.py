@@ -24,7 +24,10 @@ from botocore.session import Session
 from local.template import load
 from tools.artifact.artifact import (
     CLIENTS_ARE_MADE_IN,
+    CLIENTS_ARE_USED_IN,
+    CREDENTIAL_SERVICES,
     UNUSED_PACKAGES,
+    aws_operations,
     aws_services,
     main,
     strip,
@@ -137,7 +140,7 @@ def test_commands_tests_and_services_that_nobody_uses_are_taken_out(tmp_path: Pa
     ):
         (tmp_path / part).mkdir(parents=True)
     (tmp_path / "botocore/data/endpoints.json").write_text('{"partitions": []}')
-    strip(tmp_path, frozenset({"dynamodb"}))
+    strip(tmp_path, frozenset({"dynamodb"}), frozenset())
     assert sorted(str(p.relative_to(tmp_path)) for p in tmp_path.glob("*/*")) == [
         "boto3/data",
         "botocore/data",
@@ -161,9 +164,9 @@ def stripped_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for part in installed.iterdir():
         if part.is_file():
             shutil.copy(part, data)
-        elif part.name in services:
+        elif part.name in {*services, *CREDENTIAL_SERVICES}:
             shutil.copytree(part, data / part.name)
-    strip(layer, services)
+    strip(layer, services, aws_operations(CLIENTS_ARE_USED_IN))
     return data
 
 
@@ -188,7 +191,7 @@ class Body(io.BytesIO):
 def sent(
     data: Path | None, service: str, region: str, monkeypatch: pytest.MonkeyPatch
 ) -> tuple[str, str, bytes, list[str]]:
-    """The request of a call, and its errors' names."""
+    """The request of a call, and the names of its errors."""
     seen: list[Any] = []
 
     def answer(request: Any, **_: Any) -> AWSResponse:
@@ -207,7 +210,11 @@ def sent(
     client.meta.events.register_first("before-send", answer)
     operation, arguments = CALLS[service]
     getattr(client, operation)(**arguments)
-    errors = sorted(n for n in vars(client.exceptions)["_code_to_exception"])
+    described = client.meta.service_model.operation_model(
+        client.meta.method_to_api_mapping[operation]
+    )
+    errors = sorted(shape.name for shape in described.error_shapes)
+    assert all(hasattr(client.exceptions, name) for name in errors)
     body = seen[0].body
     return seen[0].method, seen[0].url, body.read() if hasattr(body, "read") else body, errors
 
@@ -219,6 +226,33 @@ def test_the_sdk_as_deployed_sends_what_the_whole_one_sends(
 ) -> None:
     whole = sent(None, service, region, monkeypatch)
     assert sent(stripped_data, service, region, monkeypatch) == whole
+
+
+@pytest.mark.parametrize(
+    ("service", "operations"),
+    [
+        (
+            "dynamodb",
+            "BatchGetItem DeleteItem GetItem PutItem Query TransactWriteItems UpdateItem",
+        ),
+        ("s3", "GetObject HeadBucket HeadObject PutObject"),
+        ("ssm", "GetParameter PutParameter"),
+        ("sesv2", "SendEmail"),
+    ],
+)
+def test_of_a_service_only_the_operations_that_adapters_name_are_deployed(
+    stripped_data: Path, service: str, operations: str
+) -> None:
+    model = json.loads(next(stripped_data.glob(f"{service}/*/service-2.json")).read_text())
+    assert sorted(model["operations"]) == operations.split()
+
+
+def test_credentials_are_found_by_whatever_the_sdk_asks_for(stripped_data: Path) -> None:
+    """None of our own words decides about it."""
+    model = json.loads(next(stripped_data.glob("sts/*/service-2.json")).read_text())
+    assert {"AssumeRole", "AssumeRoleWithWebIdentity", "GetCallerIdentity"} <= set(
+        model["operations"]
+    )
 
 
 def test_the_sdk_as_deployed_is_much_smaller(stripped_data: Path) -> None:

@@ -23,11 +23,15 @@ PLATFORMS = {"arm64": "aarch64", "x86_64": "x86_64"}
 NEWEST_GLIBC = {"python3.11": 26}
 USUAL_GLIBC = 34
 
-CLIENTS_ARE_MADE_IN = Path(__file__).parents[2] / "layers/paylink/paylink/bootstrap.py"
+PAYLINK = Path(__file__).parents[2] / "layers/paylink/paylink"
+CLIENTS_ARE_MADE_IN = PAYLINK / "bootstrap.py"
+CLIENTS_ARE_USED_IN = PAYLINK / "adapters"
 # What only a package that we use otherwise asks for.
 UNUSED_PACKAGES = ("requests", "charset_normalizer")
 # How the SDK finds its credentials, wherever it runs.
 CREDENTIAL_SERVICES = {"sts"}
+# Which the SDK asks by itself, for the region of a bucket.
+SDK_OPERATIONS = {"headbucket"}
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -45,7 +49,8 @@ def main(arguments: list[str] | None = None) -> None:
     copy_code(source, folder)
     if (source / "requirements.txt").is_file():
         install(source / "requirements.txt", folder, options.runtime, options.architecture)
-        strip(folder, aws_services(CLIENTS_ARE_MADE_IN.read_text()))
+        services = aws_services(CLIENTS_ARE_MADE_IN.read_text())
+        strip(folder, services, aws_operations(CLIENTS_ARE_USED_IN))
     interpreter = interpreter_of(options.runtime)
     if interpreter is None:
         version = options.runtime.removeprefix("python")
@@ -95,19 +100,37 @@ def aws_services(source: str) -> frozenset[str]:
     )
 
 
-def strip(folder: Path, services: frozenset[str]) -> None:
+def aws_operations(folder: Path) -> frozenset[str]:
+    """What modules may ask services for, named without case and underscores: whatever they take
+    from an object or write as a text, so that most of it is something else."""
+    found: set[str] = set()
+    for module in folder.rglob("*.py"):
+        for node in ast.walk(ast.parse(module.read_text())):
+            if isinstance(node, ast.Attribute):
+                found.add(node.attr)
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                found.add(node.value)
+    return frozenset(name.replace("_", "").lower() for name in found)
+
+
+def strip(folder: Path, services: frozenset[str], operations: frozenset[str]) -> None:
     """Takes out what no function can use, most of all AWS's other 400 services: the SDK looks
-    through all of their descriptions, and reads all of their addresses, for its first client."""
+    through all of their descriptions, and reads all of their addresses, for its first client. Of
+    the services that are used it reads, for each client, what all of their operations look like."""
     kept = services | CREDENTIAL_SERVICES
     for part in superfluous(folder, kept):
         shutil.rmtree(part)
     addresses = folder / "botocore/data/endpoints.json"
     if addresses.is_file():
         addresses.write_text(json.dumps(addresses_of(kept, json.loads(addresses.read_text()))))
-    for model in folder.glob("botocore/data/*/*/service-2.json.gz"):
-        described = json.loads(gzip.decompress(model.read_bytes()))
-        model.with_suffix("").write_text(json.dumps(without_prose(described)))
-        model.unlink()
+    for packed in folder.glob("botocore/data/*/*/*.json.gz"):
+        described = json.loads(gzip.decompress(packed.read_bytes()))
+        if packed.name == "service-2.json.gz":
+            described = without_prose(described)
+            if packed.parents[1].name not in CREDENTIAL_SERVICES:
+                described = of_operations(described, operations | SDK_OPERATIONS)
+        packed.with_suffix("").write_text(json.dumps(described))
+        packed.unlink()
 
 
 def addresses_of(services: Set[str], addresses: dict[str, Any]) -> dict[str, Any]:
@@ -116,6 +139,32 @@ def addresses_of(services: Set[str], addresses: dict[str, Any]) -> dict[str, Any
         there = partition["services"].items()
         partition["services"] = {name: found for name, found in there if name in services}
     return addresses
+
+
+def of_operations(model: dict[str, Any], names: Set[str]) -> dict[str, Any]:
+    """A service's description with some of its operations, and with the shapes that these have."""
+    kept = {name: found for name, found in model["operations"].items() if name.lower() in names}
+    shapes: dict[str, Any] = {}
+    missing = list(shapes_in(kept))
+    while missing:
+        name = missing.pop()
+        if name not in shapes:
+            shapes[name] = model["shapes"][name]
+            missing.extend(shapes_in(shapes[name]))
+    return {**model, "operations": kept, "shapes": shapes}
+
+
+def shapes_in(described: Any) -> Iterator[str]:
+    """The shapes that a part of a service's description names."""
+    if isinstance(described, list):
+        for member in described:
+            yield from shapes_in(member)
+    elif isinstance(described, dict):
+        # Of a member that is called so, it's an object.
+        if isinstance(described.get("shape"), str):
+            yield described["shape"]
+        for member in described.values():
+            yield from shapes_in(member)
 
 
 def without_prose(model: Any) -> Any:
