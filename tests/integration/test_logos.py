@@ -69,6 +69,18 @@ def test_the_logo_is_on_page_invoice_and_mail(world: World, tmp_path: Path) -> N
     assert f'/{logo["key"]}" alt="Example Studio GmbH"' in html.get_content()
 
 
+def test_a_container_reads_a_logo_once(world: World, tmp_path: Path) -> None:
+    for color in ("navy", "maroon"):
+        set_logo(world, "--logo", a_picture(tmp_path, color))
+        for _ in range(2):
+            world.paid()
+        world.aws.calls.clear()
+        world.issue_invoices()
+        assert [operation for operation, _ in world.aws.calls].count("GetObject") == 1
+    drawn = [logos_in(d) for key, d in world.aws.objects().items() if key.endswith(".pdf")]
+    assert sorted(pixel(logo) for (logo,) in drawn) == [(0, 0, 128)] * 2 + [(128, 0, 0)] * 2
+
+
 @pytest.mark.parametrize(("form", "media_type"), [("PNG", "image/png"), ("JPEG", "image/jpeg")])
 def test_anybody_gets_it_and_may_keep_it(
     world: World, tmp_path: Path, form: str, media_type: str

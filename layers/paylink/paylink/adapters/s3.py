@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import TYPE_CHECKING, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 URL_SECONDS = 60
 # Of what isn't there, S3 says 403 to whoever may not list the bucket, as none of our functions may.
 _NOT_THERE = (403, 404)
+_LOGOS_KEPT = 20  # of 200 kB at most
 
 Answer = TypeVar("Answer")
 
@@ -66,6 +68,8 @@ class S3Logos:
     def __init__(self, client: S3Client, bucket: str) -> None:
         self._client = client
         self._bucket = bucket
+        # A key is the hash of its picture, so what was read once stays true.
+        self._read = lru_cache(_LOGOS_KEPT)(self._fetch)
 
     def put(self, key: str, picture: bytes) -> None:
         media_type = media_type_of(key)
@@ -75,12 +79,15 @@ class S3Logos:
 
     def find(self, key: str) -> bytes | None:
         try:
-            return self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
+            return self._read(key)
         except ClientError as error:
             # That something isn't there is told only to those who may list; our functions may not.
             if error.response["Error"]["Code"] in {"NoSuchKey", "AccessDenied"}:
                 return None
             raise
+
+    def _fetch(self, key: str) -> bytes:
+        return self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
 
 
 def _put_once(client: S3Client, bucket: str, key: str, content: bytes, media_type: str) -> None:

@@ -399,7 +399,8 @@ class _Pages(FPDF):
 
     def _lines(self, printed: str, width: float) -> list[str]:
         """The lines it wraps to, at least one."""
-        self.set_text_shaping(direction=_direction(printed))
+        if self._width_of(printed, _direction(printed)) <= width:
+            return [printed]  # as nearly all are: fpdf2 would measure character by character
         lines = self.multi_cell(width, _LINE, printed, dry_run=True, output="LINES")
         return cast(list[str], lines)
 
