@@ -27,6 +27,7 @@ from paylink.domain.payment import (
     Status,
     Surplus,
     announce,
+    as_made,
     cancel,
     guest_customer_id,
     observe,
@@ -231,7 +232,9 @@ def test_an_ended_checkout_is_noted_without_a_word_to_anybody() -> None:
 @pytest.mark.parametrize("outcome", ["failed", "requires_action"])
 def test_what_an_older_checkout_says_of_tries_is_stale(outcome: Outcome) -> None:
     payment = in_status("pending", sessions=(session(1, ended=True), session(2)))
-    assert observe(payment, state(outcome, session_id="cs_1"), LATER, "evt_1") is None
+    old = state(outcome, session_id="cs_1")
+    assert observe(payment, old, LATER, "evt_1") is None
+    assert observe(replace(payment, last_attempt_id="ch_1"), old, LATER, "evt_1") is None
     current = observe(payment, state(outcome, session_id="cs_2"), LATER, "evt_2")
     assert current is not None
     assert current.after.status == outcome
@@ -267,19 +270,22 @@ def test_noting_the_end_of_an_older_checkout_leaves_the_current_one_current() ->
 
 
 @pytest.mark.parametrize(
-    "claim",
+    ("claim", "reason"),
     [
-        {"session_id": "cs_other"},
-        {"currency": "usd"},
-        {"amount_subtotal": 999},
-        {"amount_subtotal": 1},
-        {"currency": "", "amount_subtotal": 0},
+        ({"session_id": "cs_other"}, "pay_1 has no session cs_other"),
+        ({"currency": "usd"}, "pay_1 is 1000 eur, cs_1 is 1000 usd"),
+        ({"amount_subtotal": 999}, "pay_1 is 1000 eur, cs_1 is 999 eur"),
+        ({"amount_subtotal": 1}, "pay_1 is 1000 eur, cs_1 is 1 eur"),
+        ({"currency": "", "amount_subtotal": 0}, "pay_1 is 1000 eur, cs_1 is 0 "),
     ],
 )
 @pytest.mark.parametrize("status", STATUSES)
-def test_a_checkout_that_is_not_ours_moves_nothing(status: Status, claim: dict[str, Any]) -> None:
-    with pytest.raises(CheckoutMismatchError):
+def test_a_checkout_that_is_not_ours_moves_nothing_and_logs_can_say_why(
+    status: Status, claim: dict[str, Any], reason: str
+) -> None:
+    with pytest.raises(CheckoutMismatchError) as mismatch:
         observe(in_status(status), state(**claim), LATER, "evt_1")
+    assert str(mismatch.value) == reason
 
 
 def test_a_second_paid_checkout_is_recorded_once_and_leaves_the_first_alone() -> None:
@@ -404,9 +410,10 @@ def test_an_ended_checkout_leads_nowhere_and_keeps_no_request() -> None:
 
 def test_a_link_is_looked_after_until_the_last_of_its_checkouts_has_ended() -> None:
     both = in_status("failed", sessions=(session(1), session(2)), check_at=LATER, checks=2)
-    expired = {"outcome": "unpaid", "session_status": "expired"}
+    expired: dict[str, Any] = {"outcome": "unpaid", "session_status": "expired"}
     one = observe(both, state(session_id="cs_1", **expired), LATER, "evt_1")
     assert one is not None
+    assert one.before == both
     assert (one.after.check_at, one.after.checks) == (LATER, 2)
     none = observe(one.after, state(session_id="cs_2", **expired), LATER, "evt_2")
     assert none is not None
@@ -419,3 +426,48 @@ def test_a_debit_is_asked_about_although_its_checkout_has_ended() -> None:
     assert change is not None
     assert change.after.sessions[0].ended
     assert (change.after.check_at, change.after.checks) == (LATER, 2)
+
+
+def test_a_change_begins_the_looks_anew() -> None:
+    looked_at = in_status("pending", check_at=START + timedelta(hours=2), checks=1)
+    change = observe(looked_at, state("requires_action"), LATER, "evt_1")
+    assert change is not None
+    assert (change.after.check_at, change.after.checks) == (LATER + timedelta(minutes=15), 0)
+
+
+def test_of_a_charge_that_failed_nothing_is_awaited() -> None:
+    charge = in_status("pending", kind="charge", sessions=(session(id=None), session(2, id="pi_2")))
+    assert charge.watched(LATER).check_at == LATER + timedelta(minutes=15)
+    failed = replace(charge, status="failed")
+    assert failed.watched(LATER).check_at is None
+    # Of a link the next try may be on its way.
+    assert replace(failed, kind="link").watched(LATER).check_at is not None
+
+
+def test_of_a_paid_link_nothing_is_awaited_though_another_checkout_is_open() -> None:
+    payment = in_status("pending", sessions=(session(1), session(2)), check_at=LATER)
+    change = observe(payment, state(), LATER, "evt_1")
+    assert change is not None
+    assert change.after.check_at is None
+
+
+def test_a_charges_transaction_says_that_it_is_one() -> None:
+    change = observe(in_status("pending", kind="charge"), state(), LATER, "evt_1")
+    assert change is not None
+    assert change.transaction is not None
+    assert change.transaction.payment_kind == "charge"
+
+
+def test_a_link_as_it_was_made_is_found_again_once_it_is_paid() -> None:
+    made = in_status(
+        "pending",
+        organization_id="org_7",
+        mode="live",
+        created_by="key_7",
+        metadata={"order": "7"},
+        sessions=(),
+    )
+    opened = replace(announce(made, LATER, "create").after, sessions=(session(),))
+    change = observe(opened, state(), LATER, "evt_1")
+    assert change is not None
+    assert as_made(change.after) == made

@@ -121,6 +121,7 @@ def test_nobody_pays_more_than_the_highest_total(
     assert highest_total(amount, currency, seller.tax) == max(totals)
     inclusive = TaxSettings("rates", True, seller.tax.rates)
     assert highest_total(amount, currency, inclusive) == amount
+    assert highest_total(amount, currency, TaxSettings("rates")) == amount
     assert highest_total(amount, currency, TaxSettings("none", rates=seller.tax.rates)) == amount
 
 
