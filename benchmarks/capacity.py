@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64decode
 from collections.abc import Mapping
 from typing import Any
 
@@ -33,6 +34,8 @@ def _value(value: Mapping[str, Any]) -> int:
             return len(content.encode())
         case "N":
             return 1 + (len(content.lstrip("-").strip("0")) + 1) // 2
+        case "B":  # the wire has base64 of it
+            return len(b64decode(content) if isinstance(content, str) else content)
         case "SS":
             return sum(len(text.encode()) for text in content)
         case "L":

@@ -278,21 +278,6 @@ def test_a_crash_between_session_and_record_still_gives_one_session(world: World
     assert answer.headers["location"].partition("#")[0].endswith(open_sessions(world)[0])
 
 
-def test_a_link_whose_creation_crashed_can_be_paid_from_its_page(world: World) -> None:
-    world.aws.fail_once("write", skip=1)
-    assert world.post_payment(key="k").status == 500
-    payment_id = world.aws.item("PAYMENT#")["id"]
-    answer = world.press_continue(payment_id)
-    assert answer.status == 303
-    assert len(open_sessions(world)) == 1
-    assert world.events_of(payment_id) == ["payment.created"]
-    world.pass_time(seconds=40)
-    retried = world.post_payment(key="k")
-    assert (retried.status, retried.data["id"]) == (201, payment_id)
-    assert len(open_sessions(world)) == 1
-    assert world.events_of(payment_id) == []
-
-
 def test_link_pages_never_take_a_method_of_the_api(world: World) -> None:
     event = http_event("pay_page", parameters={"paymentId": "x"})
     event["routeKey"] = "DELETE /pay/{paymentId}"

@@ -248,6 +248,67 @@ def test_a_payment_is_made_for_a_customer_only_while_nobody_erases_them(store: S
     assert store.idempotency.find(replace(record(), key="another"), NOW) is None
 
 
+def test_a_new_payment_is_made_once_with_its_event_and_answer(store: Store) -> None:
+    claimed = record(draft=store.payments.drafted(payment()))
+    store.idempotency.claim(claimed, NOW)
+    answered = record(response=StoredResponse(201, "{}"))
+    made = store.payments.commit(Commit(payment(), (event(),), answered=answered, new=True))
+    assert made == store.payments.get("pay_1") == replace(payment(), version=1)
+    assert store.idempotency.find(record(), NOW) == answered
+    with pytest.raises(VersionConflictError):
+        store.payments.commit(Commit(replace(payment(), amount_subtotal=1), new=True))
+    assert store.payments.get("pay_1") == made
+
+
+def test_a_new_payment_whose_key_another_answered_is_not_made(store: Store) -> None:
+    store.idempotency.claim(record(response=StoredResponse(404, "{}")), NOW)
+    answered = record(response=StoredResponse(201, "{}"))
+    with pytest.raises(VersionConflictError):
+        store.payments.commit(Commit(payment(), answered=answered, new=True))
+    assert store.payments.get("pay_1") is None
+
+
+def test_a_new_payment_is_committed_only_while_nobody_erases_its_customer(store: Store) -> None:
+    theirs = payment(customer_id="cus_1", customer_public_id="cus_1")
+    with pytest.raises(CustomerNotFoundError):
+        store.payments.commit(Commit(theirs, new=True))
+    assert store.payments.get("pay_1") is None
+    store.customers.add(customer(), [])
+    made = store.payments.commit(Commit(theirs, new=True))
+    known = store.customers.find("org_a", "sandbox", "cus_1")
+    assert known is not None
+    store.customers.update(known, replace(known, erasing_since=NOW))
+    with pytest.raises(CustomerNotFoundError):
+        store.payments.commit(Commit(payment("pay_2", customer_id="cus_1"), new=True))
+    store.payments.commit(Commit(made))  # of one that was made, who is erased is no matter
+
+
+def test_a_draft_is_kept_for_whoever_takes_over(store: Store) -> None:
+    """With all that a payment can have before its checkout exists."""
+    first = payment(customer_id="cus_1", customer_public_id="crm-1", tax_mode="none")
+    claimed = record(draft=store.payments.drafted(first))
+    store.idempotency.claim(claimed, NOW)
+    with pytest.raises(KeyInUseError) as taken:
+        store.idempotency.claim(record(), NOW)
+    assert taken.value.record == claimed
+    assert store.payments.of_draft(taken.value.record.draft or "") == first
+    newer = replace(claimed, draft=store.payments.drafted(replace(first, sessions=())))
+    assert store.idempotency.take_over(claimed, newer)
+    assert store.idempotency.find(record(), NOW) == newer
+
+
+def test_only_a_request_that_still_has_its_key_frees_it(store: Store) -> None:
+    store.idempotency.claim(record(), NOW)
+    store.idempotency.forget(record(lease_until=NOW))
+    assert store.idempotency.find(record(), NOW) == record()
+    store.idempotency.forget(record())
+    assert store.idempotency.find(record(), NOW) is None
+    store.idempotency.forget(record())
+    store.idempotency.claim(record(response=StoredResponse(404, "{}")), NOW)
+    store.idempotency.forget(record())
+    assert store.idempotency.find(record(), NOW) is not None
+
+
 def test_a_refused_commit_writes_nothing_of_it(store: Store) -> None:
     store.payments.add(payment(), None)
     store.payments.commit(Commit(payment()))

@@ -212,11 +212,14 @@ def test_a_link_without_a_session_needs_no_call(world: World) -> None:
     assert_expired(world, payment)
 
 
-def test_a_link_whose_creation_crashed_ends_too(world: World) -> None:
-    world.aws.fail_once("write", skip=1)
-    assert world.post_payment(key="k").status == 500
+def test_a_link_whose_next_session_got_lost_ends_too(world: World) -> None:
+    payment_id = world.create()["id"]
+    world.pass_time(hours=25)
+    # Writes of the button: the old session's end, the new one's parameters, its id.
+    world.aws.fail_once("write", skip=2)
+    assert world.press_continue(payment_id).status == 503
     assert world.sweep() == counts(canceled=1)
-    found = world.payment(world.aws.item("PAYMENT#")["id"])
+    found = world.payment(payment_id)
     assert (found["status"], found["cancellationReason"]) == ("canceled", "expired")
 
 

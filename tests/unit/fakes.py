@@ -16,6 +16,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Generic, Literal, Protocol, TypeVar
 
+from pydantic import TypeAdapter
+
 from paylink.domain.api_key import ApiKey
 from paylink.domain.credit_note import CreditNote
 from paylink.domain.customer import Buyer, Customer, PaymentMethod, VaultedMethod, vaulted
@@ -59,6 +61,8 @@ from paylink.ports import (
 from tests.unit.fake_charges import FakeCharges
 from tests.unit.fake_disputes import FakeDisputes
 from tests.unit.fake_refunds import FakeRefunds
+
+_drafts = TypeAdapter(Payment)
 
 START = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 
@@ -174,11 +178,7 @@ class MemoryPayments:
                 found = memory.records.get(_record_key(record))
                 if found is not None and _still_good(found, payment.created_at):
                     raise KeyInUseError(found)
-            if payment.customer_id is not None:
-                whose = (payment.organization_id, payment.mode, payment.customer_id)
-                customer = memory.customers.get(whose)
-                if customer is None or customer.erasing_since or customer.erased_at:
-                    raise CustomerNotFoundError(param="customerId")
+            self._require_customer(payment)
             if lease is not None:
                 self.hold(lease, payment.created_at)
             assert payment.id not in memory.payments
@@ -249,8 +249,11 @@ class MemoryPayments:
         memory = self._memory
         with memory.lock:
             stored = memory.payments.get(commit.payment.id)
-            if stored is None or stored.version != commit.payment.version:
+            expected = None if commit.new else commit.payment.version
+            if (stored.version if stored else None) != expected:
                 raise VersionConflictError
+            if commit.new:
+                self._require_customer(commit.payment)
             if commit.answered is not None:
                 found = memory.records.get(_record_key(commit.answered))
                 if found is None or found.payment_id != commit.payment.id or found.response:
@@ -266,6 +269,19 @@ class MemoryPayments:
                 if commit.payment_method is not None:
                     self._vault(commit.customer, commit.payment_method)
             return payment
+
+    def drafted(self, payment: Payment) -> str:
+        return _drafts.dump_json(payment).decode()
+
+    def of_draft(self, draft: str) -> Payment:
+        return _drafts.validate_json(draft)
+
+    def _require_customer(self, payment: Payment) -> None:
+        if payment.customer_id is not None:
+            whose = (payment.organization_id, payment.mode, payment.customer_id)
+            customer = self._memory.customers.get(whose)
+            if customer is None or customer.erasing_since or customer.erased_at:
+                raise CustomerNotFoundError(param="customerId")
 
     def transaction(self, transaction_id: str) -> Transaction | None:
         with self._memory.lock:
@@ -348,6 +364,16 @@ class MemoryIdempotency:
                 return False
             self._memory.records[_record_key(new)] = new
             return True
+
+    def answer(self, record: IdempotencyRecord) -> None:
+        with self._memory.lock:
+            if self._held(record):
+                self._memory.records[_record_key(record)] = record
+
+    def forget(self, record: IdempotencyRecord) -> None:
+        with self._memory.lock:
+            if self._held(record):
+                del self._memory.records[_record_key(record)]
 
     def release(self, record: IdempotencyRecord, now: datetime) -> None:
         with self._memory.lock:

@@ -16,11 +16,14 @@ from paylink.domain.errors import (
     CustomerNotFoundError,
     IdempotencyInProgressError,
     IdempotencyKeyMismatchError,
+    PaymentNotFoundError,
     ProviderRejectedError,
     ProviderUnavailableError,
+    TaxCalculationError,
     ValidationError,
 )
 from paylink.domain.organization import Organization, TaxRate, TaxSettings
+from paylink.domain.payment import CheckoutSession
 from paylink.ports import Commit
 from paylink.services.own_tax import Told
 from tests.unit.fakes import START, FakeProvider
@@ -128,6 +131,7 @@ def test_an_answer_that_names_a_customer_is_kept(world: World) -> None:
     (record,) = world.memory.records.values()
     assert record.response is not None
     assert record.response.body == first.body
+    assert record.draft is None  # what the answer replaces
 
 
 def test_a_link_of_a_customer_who_is_being_erased_meanwhile_is_not_made(world: World) -> None:
@@ -147,7 +151,19 @@ def test_a_link_of_a_customer_who_is_being_erased_meanwhile_is_not_made(world: W
             with pytest.raises(CustomerNotFoundError):
                 world.create(link_of(customer="cus_1"), a_request())
     assert world.memory.payments == {}
-    assert world.provider.checkouts == {}
+    (checkout,) = world.provider.checkouts.values()
+    assert world.provider.live(checkout.payment_id) == []
+
+
+def test_where_its_checkout_cannot_be_ended_the_answer_is_the_same(world: World) -> None:
+    customer = world.customer(provider_customer_id="cus_stripe")
+    world.provider.interrupt(
+        "create_session", lambda: world.customers.put(replace(customer, erasing_since=START))
+    )
+    world.provider.fail("expire_session", "unavailable")
+    with pytest.raises(CustomerNotFoundError):
+        world.create(link_of(customer="cus_1"), a_request())
+    assert world.create(link_of(customer="cus_1"), a_request()).status == 404
 
 
 def test_another_body_or_operation_under_the_key_is_a_mismatch(world: World) -> None:
@@ -275,14 +291,13 @@ def test_a_checkout_that_was_never_made_is_asked_for_anew_once_its_time_is_too_s
     assert [s.ended for s in world.payment(payment_id).sessions] == [True, False]
 
 
-def test_without_a_key_a_failing_provider_leaves_a_payment_that_the_sweep_ends(
-    world: World,
-) -> None:
-    world.provider.fail("create_session", "unavailable")
-    with pytest.raises(ProviderUnavailableError):
+@pytest.mark.parametrize("fault", ["unavailable", "timeout", "stored", "rejected"])
+def test_without_a_key_a_failing_provider_leaves_nothing(world: World, fault: Any) -> None:
+    world.provider.fail("create_session", fault)
+    with pytest.raises((ProviderUnavailableError, ProviderRejectedError)):
         world.create()
-    assert world.only_payment().status == "pending"
-    assert world.sweep(days=31).canceled == 1
+    assert (world.memory.payments, world.memory.records) == ({}, {})
+    assert world.memory.events == []
 
 
 def test_what_the_provider_refuses_leaves_nothing_and_frees_the_key(world: World) -> None:
@@ -307,20 +322,33 @@ def test_a_refusal_after_a_stored_failure_leaves_nothing_either(world: World) ->
     assert world.memory.records == {}
 
 
-def test_a_refusal_never_takes_away_a_payment_that_had_a_checkout(world: World) -> None:
-    world.provider.fail("create_session", "unavailable")
-    with pytest.raises(ProviderUnavailableError):
+def test_a_refusal_that_comes_too_late_takes_nothing_away_from_who_took_over(world: World) -> None:
+    real = world.provider.create_session
+
+    def slow(_session: CheckoutSession) -> CheckoutSession:
+        world.provider.create_session = real  # type: ignore[method-assign]
+        world.clock.advance(seconds=LEASE.total_seconds())
         world.create(request=a_request())
-    payment_id = world.only_payment().id
-    world.open(payment_id)
-    world.provider.debit(world.session(payment_id))
-    world.hear(payment_id)
-    world.provider.bounce_debit(world.session(payment_id))
-    assert world.hear(payment_id) == "failed"
-    world.provider.fail("create_session", "rejected")
+        raise ProviderRejectedError("Too slow.", param="amount")
+
+    world.provider.create_session = slow  # type: ignore[method-assign]
     with pytest.raises(ProviderRejectedError):
         world.create(request=a_request())
-    assert world.payment(payment_id).status == "failed"
+    payment = world.only_payment()
+    assert payment_id_in(world.create(request=a_request())) == payment.id
+    assert world.provider.live(payment.id) == [world.session(payment.id)]
+
+
+def test_tax_that_is_not_set_up_is_an_answer_and_is_kept(world: World) -> None:
+    def untaxed(_session: CheckoutSession) -> CheckoutSession:
+        raise TaxCalculationError("Set it up.")
+
+    world.provider.create_session = untaxed  # type: ignore[method-assign]
+    with pytest.raises(TaxCalculationError):
+        world.create(request=a_request())
+    again = world.create(request=a_request())
+    assert (again.status, again.replayed) == (TaxCalculationError.status, True)
+    assert world.memory.payments == {}
 
 
 def test_an_unknown_customer_is_an_answer_and_is_kept(world: World) -> None:
@@ -405,34 +433,14 @@ def test_a_crash_between_the_writes_ends_with_one_payment_and_one_checkout(world
     assert world.create(request=a_request()) == replace(answer, replayed=True)
 
 
-def test_after_a_crash_the_pay_page_finishes_and_the_retry_agrees(world: World) -> None:
+def test_until_its_checkout_is_there_a_link_is_in_no_list_and_opens_nothing(world: World) -> None:
     world.payments.interruptions.append(crash)
     with pytest.raises(CrashError):
         world.create(request=a_request())
-    payment_id = world.only_payment().id
-    url = world.open(payment_id)
-    world.clock.advance(minutes=1)
-    answer = world.create(request=a_request())
-    assert payment_id_in(answer) == payment_id
-    assert len(world.provider.checkouts) == 1
-    assert world.open(payment_id) == url
-    assert [e.type for e in world.memory.events] == [events.PAYMENT_CREATED]
-
-
-def test_a_retry_after_the_link_was_paid_makes_no_further_checkout(world: World) -> None:
-    world.payments.interruptions.append(crash)
-    with pytest.raises(CrashError):
-        world.create(request=a_request())
-    payment_id = world.only_payment().id
-    world.open(payment_id)
-    world.provider.pay(world.session(payment_id))
-    assert world.hear(payment_id) == "succeeded"
-    world.clock.advance(minutes=1)
-    answer = world.create(request=a_request())
-    assert data_of(answer)["status"] == "succeeded"
-    assert world.provider.live(payment_id) == []
-    assert len(world.provider.checkouts) == 1
-    assert world.create(request=a_request()).replayed
+    (record,) = world.memory.records.values()
+    assert world.memory.payments == {}
+    with pytest.raises(PaymentNotFoundError):
+        world.open(record.payment_id or "")
 
 
 def test_a_retry_after_the_link_ended_makes_no_further_checkout(world: World) -> None:
@@ -440,27 +448,46 @@ def test_a_retry_after_the_link_ended_makes_no_further_checkout(world: World) ->
     world.payments.interruptions.append(crash)
     with pytest.raises(CrashError):
         world.create(link, a_request())
-    payment_id = world.only_payment().id
     world.clock.advance(minutes=50)
+    payment_id = payment_id_in(world.create(link, a_request()))
     assert world.sweep().canceled == 1
-    answer = world.create(link, a_request())
-    assert data_of(answer)["status"] == "canceled"
-    assert len(world.provider.checkouts) == 1
     assert world.payment(payment_id).status == "canceled"
+    assert len(world.provider.checkouts) == 1
+    assert world.provider.live(payment_id) == []
 
 
 def test_a_rival_that_finishes_first_is_agreed_with_on_the_retry(world: World) -> None:
-    def rival(commit: Commit) -> None:
-        world.open(commit.payment.id)
+    answers = []
+
+    def rival(_commit: Commit) -> None:
+        world.clock.advance(seconds=LEASE.total_seconds())
+        answers.append(world.create(request=a_request()))
 
     world.payments.interruptions.append(rival)
     with pytest.raises(IdempotencyInProgressError):
         world.create(request=a_request())
-    world.clock.advance(seconds=LEASE.total_seconds())
-    answer = world.create(request=a_request())
-    assert payment_id_in(answer) == world.only_payment().id
+    assert world.create(request=a_request()) == replace(answers[0], replayed=True)
     assert len(world.provider.checkouts) == 1
     assert len(world.memory.events) == 1
+
+
+def test_whoever_was_overtaken_keeps_no_newer_draft(world: World) -> None:
+    """It would be asked for under a key of its own, and be a second checkout."""
+    real = world.provider.create_session
+
+    def slow(session: CheckoutSession) -> CheckoutSession:
+        world.provider.create_session = real  # type: ignore[method-assign]
+        world.clock.advance(seconds=LEASE.total_seconds())
+        world.create(request=a_request())
+        world.provider.fail("create_session", "stored")
+        return real(session)
+
+    world.provider.create_session = slow  # type: ignore[method-assign]
+    with pytest.raises(IdempotencyInProgressError):
+        world.create(request=a_request())
+    payment = world.only_payment()
+    assert world.create(request=a_request()).replayed
+    assert world.provider.live(payment.id) == [world.session(payment.id)]
 
 
 def test_an_organization_without_a_provider_gets_a_502_and_nothing_is_made(world: World) -> None:

@@ -206,8 +206,9 @@ def test_a_link_after_trouble_with_the_customer_is_the_same_payment(
     world.provider.fail("create_customer", fault)
     with pytest.raises(ProviderUnavailableError):
         world.create(link_of(customer="crm-1"), a_request())
-    (payment_id,) = world.memory.payments
-    assert payment_id_in(world.create(link_of(customer="crm-1"), a_request())) == payment_id
+    (record,) = world.memory.records.values()
+    made = payment_id_in(world.create(link_of(customer="crm-1"), a_request()))
+    assert made == record.payment_id
     assert len(world.provider.customers) == 1
     assert found(world, "crm-1").provider_generation == (1 if fault == "stored" else 0)
 

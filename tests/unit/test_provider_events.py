@@ -315,11 +315,12 @@ def test_another_checkout_that_claims_our_payment_is_refused_with_a_200(world: W
 
 
 def test_news_of_a_checkout_whose_id_is_not_on_record_yet_come_again(world: World) -> None:
+    payment_id = world.new_payment()
+    world.clock.advance(hours=25)
     world.provider.fail("create_session", "timeout")
     with pytest.raises(ProviderUnavailableError):
-        world.create()
-    payment_id = world.only_payment().id
-    (session,) = world.provider.checkouts
+        world.open(payment_id)
+    (session,) = world.provider.live(payment_id)
     world.provider.pay(session)
     event = event_of(payment_id, session_id=session)
     with pytest.raises(UnknownPaymentError):
@@ -327,6 +328,16 @@ def test_news_of_a_checkout_whose_id_is_not_on_record_yet_come_again(world: Worl
     world.open(payment_id)  # finds the very one that was made
     assert world.session(payment_id) == session
     assert world.notify(event) == "succeeded"
+
+
+@pytest.mark.parametrize("kind", ["checkout.session.expired", "payment_intent.canceled"])
+def test_the_end_of_a_checkout_whose_link_was_never_made_need_not_come_again(
+    world: World, kind: str
+) -> None:
+    ended = event_of("pay_never", type=kind, session_id="cs_1", about_an_end=True)
+    assert world.notify(ended) == "ignored: its link was never made"
+    with pytest.raises(UnknownPaymentError):
+        world.notify(event_of("pay_never", session_id="cs_1"))
 
 
 @pytest.mark.parametrize("changes", [{"currency": "jpy"}, {"amount": 999}])

@@ -55,6 +55,8 @@ class IdempotencyRecord:
     expires_at: datetime
     payment_id: str | None = None
     response: StoredResponse | None = None
+    draft: str | None = None
+    """Of a link that isn't made yet: all of it, as `PaymentRepository.drafted` says it."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,8 @@ class Commit:
     payment_method: PaymentMethod | None = None
     """Vaulted for ``payment.customer_id``."""
     answered: IdempotencyRecord | None = None
+    new: bool = False
+    """The payment isn't on record yet: the write fails if it is."""
 
 
 class VersionConflictError(Exception):
@@ -101,7 +105,7 @@ class PaymentRepository(Protocol):
     def add(
         self, payment: Payment, record: IdempotencyRecord | None, lease: ChargeLease | None = None
     ) -> None:
-        """Writes a new payment, its idempotency record and, for a charge, the customer's lease.
+        """Writes a new charge, its idempotency record and the customer's lease.
 
         Raises KeyInUseError if the key is taken, else CustomerNotFoundError if somebody erases its
         customer, else ChargeInProgressError if the lease is taken.
@@ -128,8 +132,15 @@ class PaymentRepository(Protocol):
     def commit(self, commit: Commit) -> Payment:
         """Writes a decision and returns the payment at its new version.
 
-        Raises VersionConflictError if the payment has changed since it was read.
+        Raises VersionConflictError if the payment has changed since it was read, and, of a new one,
+        CustomerNotFoundError if somebody erases its customer.
         """
+
+    def drafted(self, payment: Payment) -> str:
+        """A payment that isn't on record yet as text, for its idempotency record to keep."""
+
+    def of_draft(self, draft: str) -> Payment:
+        """The payment that was `drafted`."""
 
     def page(
         self,
@@ -172,7 +183,11 @@ class IdempotencyRepository(Protocol):
         """What is on record for the key of this one; None once its time is over."""
 
     def take_over(self, old: IdempotencyRecord, new: IdempotencyRecord) -> bool:
-        """Continues a request whose lease is over; False if somebody else does already."""
+        """Continues a request whose lease is over, or keeps its newer draft; False if somebody
+        else does already."""
+
+    def forget(self, record: IdempotencyRecord) -> None:
+        """Frees the key of a request that came to nothing, unless somebody took it over."""
 
     def release(self, record: IdempotencyRecord, now: datetime) -> None:
         """Ends the lease early, so that a retry may run at once with the same payment."""

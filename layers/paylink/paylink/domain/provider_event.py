@@ -30,6 +30,9 @@ class ProviderEvent:
     about_disputes: bool = False
     """The buyer's bank wants money of the payment intent back, or has decided about it."""
 
+    about_an_end: bool = False
+    """A checkout ended that nobody had paid."""
+
     @property
     def about_money_that_came(self) -> bool:
         return self.about_refunds or self.about_disputes

@@ -40,14 +40,13 @@ from paylink.ports import (
     PaymentProvider,
     VersionConflictError,
 )
-from paylink.services.idempotency import IdempotentRequest
+from paylink.services.idempotency import IdempotentRequest, resume
 from paylink.services.payment_requests import (
     Answer,
     NewPayment,
     PaymentPorts,
     Requester,
     payment_of,
-    resumed,
     stored,
 )
 from paylink.services.provider_customers import with_provider_customer, without_gone
@@ -148,18 +147,20 @@ def _lease(payment: Payment, lease: timedelta, ports: PaymentPorts) -> ChargeLea
 def _resume(
     found: IdempotencyRecord, record: IdempotencyRecord, lease: timedelta, ports: PaymentPorts
 ) -> Answer:
-    again = resumed(found, record, ports)
-    if isinstance(again, Answer):
-        return again
-    payment, record = again
+    ours = resume(found, record, ports.idempotency, ports.clock())
+    if ours.response is not None:
+        return Answer(ours.response.status, ours.response.body, replayed=True)
+    payment = ports.payments.get(ours.payment_id) if ours.payment_id else None
+    if payment is None:
+        raise IdempotencyInProgressError()
     held = _lease(payment, lease, ports)
     try:
         ports.payments.hold(held, ports.clock())
     except ChargeInProgressError:
         # Not this request's last word: its money may have been taken.
-        ports.idempotency.release(record, ports.clock())
+        ports.idempotency.release(ours, ports.clock())
         raise
-    return _finish(payment, record, held, ports)
+    return _finish(payment, ours, held, ports)
 
 
 def _finish(

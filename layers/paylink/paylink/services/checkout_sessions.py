@@ -6,6 +6,7 @@ second tab or after a crash, gets the same session from the provider's own idemp
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
@@ -16,21 +17,24 @@ from paylink.domain.errors import (
     TaxCalculationError,
 )
 from paylink.domain.payment import CheckoutSession, Payment
-from paylink.ports import Commit, CustomerRepository, PaymentProvider, PaymentRepository
+from paylink.ports import CustomerRepository, PaymentProvider
 from paylink.services.provider_customers import with_provider_customer, without_gone
+
+Keep = Callable[[Payment], Payment]
+"""Puts a payment on record and returns it as it is there; raises VersionConflictError."""
 
 
 def obtain_session(
     payment: Payment,
     *,
-    payments: PaymentRepository,
+    keep: Keep,
     customers: CustomerRepository,
     provider: PaymentProvider,
     now: datetime,
 ) -> Payment:
-    """The payment with a session that exists at the provider, not yet committed.
+    """The payment with a session that exists at the provider, not yet kept.
 
-    Commits on the way what must be on record before the provider is asked. A failure that the
+    Keeps on the way what must be on record before the provider is asked. A failure that the
     provider would replay for ever ends this generation, so that the next try asks under a new key;
     so does a customer whom the provider doesn't know any more, and then another one is made.
     Raises VersionConflictError, ProviderUnavailableError, ProviderRejectedError and, where the
@@ -42,7 +46,7 @@ def obtain_session(
             return payment
         if now < session.expires_at:
             try:
-                return _with_created(payment, session, payments, provider)
+                return _with_created(payment, session, keep, provider)
             except ProviderCustomerGoneError as gone:
                 _forget(payment, gone, customers, now)
             except ProviderRejectedError as error:
@@ -50,19 +54,19 @@ def obtain_session(
                 if error.param != "expiresAt":
                     raise
         payment = payment.with_session(replace(session, ended=True))
-    payment, session = _prepared(payment, payments, customers, provider, now)
+    payment, session = _prepared(payment, keep, customers, provider, now)
     try:
-        return _with_created(payment, session, payments, provider)
+        return _with_created(payment, session, keep, provider)
     except ProviderCustomerGoneError as gone:
         _forget(payment, gone, customers, now)
         payment = payment.with_session(replace(session, ended=True))
-    payment, session = _prepared(payment, payments, customers, provider, now)
-    return _with_created(payment, session, payments, provider)
+    payment, session = _prepared(payment, keep, customers, provider, now)
+    return _with_created(payment, session, keep, provider)
 
 
 def _prepared(
     payment: Payment,
-    payments: PaymentRepository,
+    keep: Keep,
     customers: CustomerRepository,
     provider: PaymentProvider,
     now: datetime,
@@ -74,7 +78,7 @@ def _prepared(
     if customer is not None:
         customer = with_provider_customer(customer, customers=customers, provider=provider, now=now)
     session = provider.prepare_session(payment, customer, now)
-    return payments.commit(Commit(payment.with_session(session).watched(now))), session
+    return keep(payment.with_session(session).watched(now)), session
 
 
 def _forget(
@@ -88,7 +92,7 @@ def _forget(
 def _with_created(
     payment: Payment,
     session: CheckoutSession,
-    payments: PaymentRepository,
+    keep: Keep,
     provider: PaymentProvider,
 ) -> Payment:
     try:
@@ -96,5 +100,5 @@ def _with_created(
     except (ProviderUnavailableError, TaxCalculationError) as error:
         # What the seller has to set up for tax can be there at the next try.
         if isinstance(error, TaxCalculationError) or error.outcome_stored:
-            payments.commit(Commit(payment.with_session(replace(session, ended=True))))
+            keep(payment.with_session(replace(session, ended=True)))
         raise

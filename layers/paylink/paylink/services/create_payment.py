@@ -1,8 +1,9 @@
 """Makes a payment link: one payment and one provider session, however often the call is repeated.
 
-One write claims the idempotency key and keeps the payment with the parameters to be sent; then the
-provider is asked; then one write keeps session and answer. Whatever fails in between leaves
-something that the retry, with the same payment, or the pay page completes.
+One write claims the idempotency key and keeps a draft there, with the parameters to be sent; then
+the provider is asked; then one write makes the payment. Whatever fails in between leaves a draft
+that the retry completes. Where no retry comes, or there is no key, at most a session is left that
+nobody has the address of, and that ends by itself.
 """
 
 from __future__ import annotations
@@ -26,18 +27,18 @@ from paylink.ports import (
     Commit,
     IdempotencyRecord,
     KeyInUseError,
+    SessionNotOpenError,
     VersionConflictError,
 )
 from paylink.services.checkout_sessions import obtain_session
 from paylink.services.estimate_tax import estimating
-from paylink.services.idempotency import IdempotentRequest, matches
+from paylink.services.idempotency import IdempotentRequest, matches, resume
 from paylink.services.payment_requests import (
     Answer,
     NewPayment,
     PaymentPorts,
     Requester,
     payment_of,
-    resumed,
     stored,
 )
 from paylink.services.provider_customers import has_provider_customer
@@ -45,6 +46,7 @@ from paylink.services.provider_customers import has_provider_customer
 SHORTEST_LIFETIME = timedelta(minutes=30)
 LONGEST_LIFETIME = timedelta(days=365)
 _CAUSE = "create"
+_KEPT = frozenset({CustomerNotFoundError.status, TaxCalculationError.status})
 
 logger = logging.getLogger(__name__)
 
@@ -75,17 +77,15 @@ def create_payment(
     now = ports.clock()
     record = request.record(requester.organization.id, requester.mode, now) if request else None
     if record is None:
-        payment = _draft(link, requester, ports, public_base_url, default_lifetime)
-        ports.payments.add(payment, None)
-        return _finish(payment, None, ports)
+        draft = _draft(link, requester, ports, public_base_url, default_lifetime)
+        return _finish(draft, None, ports)
     try:
         try:
-            payment = _draft(link, requester, ports, public_base_url, default_lifetime)
-            record = replace(record, payment_id=payment.id)
-            ports.payments.add(payment, record)
+            draft = _draft(link, requester, ports, public_base_url, default_lifetime)
+            record = replace(record, payment_id=draft.id, draft=ports.payments.drafted(draft))
+            ports.idempotency.claim(record, now)
         except CustomerNotFoundError as error:
-            response = stored(ports.failure(error))
-            ports.idempotency.claim(replace(record, payment_id=None, response=response), now)
+            ports.idempotency.claim(replace(record, response=stored(ports.failure(error))), now)
             raise
     except KeyInUseError as taken:
         return _resume(taken.record, record, ports)
@@ -95,7 +95,7 @@ def create_payment(
         if found is None:
             raise
         return _resume(found, record, ports)
-    return _finish(payment, record, ports)
+    return _finish(draft, record, ports)
 
 
 def _draft(
@@ -135,26 +135,32 @@ def _draft(
 
 def _resume(found: IdempotencyRecord, record: IdempotencyRecord, ports: PaymentPorts) -> Answer:
     if matches(found, record) and found.response is None and found.payment_id is not None:
-        payment = ports.payments.get(found.payment_id)
-        if payment is not None and payment.history and payment.history[0].cause == _CAUSE:
-            return replace(ports.payment(as_made(payment)), replayed=True)
-    again = resumed(found, record, ports)
-    return again if isinstance(again, Answer) else _finish(*again, ports)
+        made = ports.payments.get(found.payment_id)
+        if made is not None:
+            return replace(ports.payment(as_made(made)), replayed=True)
+    ours = resume(found, record, ports.idempotency, ports.clock())
+    if ours.response is not None:
+        return Answer(ours.response.status, ours.response.body, replayed=True)
+    if ours.draft is None:
+        raise IdempotencyInProgressError()
+    return _finish(ports.payments.of_draft(ours.draft), ours, ports)
 
 
 def _finish(payment: Payment, record: IdempotencyRecord | None, ports: PaymentPorts) -> Answer:
-    """Gets the payment its session, and keeps it together with the answer."""
+    """Gets the payment its session, and puts it on record, with the answer where need be."""
     try:
-        # A retry may come after the buyer, or after the end.
+        # A retry may come after the end.
         if payment.payable(ports.clock()) and not payment.awaits_place:
-            payment = _with_session(payment, ports)
+            payment = _with_session(payment, record, ports)
         change = announce(payment, ports.clock(), _CAUSE)
         answer = ports.payment(change.after)
-        # An answer that follows from the payment for good is not kept a second time.
-        follows = bool(change.events) and answer == ports.payment(as_made(change.after))
-        answered = None if record is None or follows else replace(record, response=stored(answer))
-        ports.payments.commit(Commit(change.after, change.events, answered=answered))
-    except (ProviderRejectedError, TaxCalculationError) as error:
+        # An answer that follows from the payment for good is not kept.
+        follows = answer == ports.payment(as_made(change.after))
+        answered = None if record is None or follows else _answered(record, answer)
+        ports.payments.commit(
+            Commit(change.after, new=True, events=change.events, answered=answered)
+        )
+    except (ProviderRejectedError, TaxCalculationError, CustomerNotFoundError) as error:
         _take_back(payment, record, error, ports)
         raise
     except ProviderUnavailableError:
@@ -162,17 +168,26 @@ def _finish(payment: Payment, record: IdempotencyRecord | None, ports: PaymentPo
             ports.idempotency.release(record, ports.clock())
         raise
     except VersionConflictError:
-        # Somebody else is finishing this payment; the retry gets what they made of it.
+        # Somebody else is making this link; the retry gets what they made of it.
         raise IdempotencyInProgressError() from None
     logger.info("link made", extra={"payment_id": payment.id})
     return answer
 
 
-def _with_session(payment: Payment, ports: PaymentPorts) -> Payment:
+def _with_session(
+    payment: Payment, record: IdempotencyRecord | None, ports: PaymentPorts
+) -> Payment:
+    def keep(changed: Payment) -> Payment:
+        if record is not None:
+            newer = replace(record, draft=ports.payments.drafted(changed))
+            if not ports.idempotency.take_over(record, newer):
+                raise VersionConflictError
+        return changed
+
     with estimating(payment, customers=ports.customers, providers=ports.providers) as estimate:
         payment = obtain_session(
             payment,
-            payments=ports.payments,
+            keep=keep,
             customers=ports.customers,
             provider=ports.providers.account(payment.organization_id, payment.mode),
             now=ports.clock(),
@@ -180,16 +195,23 @@ def _with_session(payment: Payment, ports: PaymentPorts) -> Payment:
         return estimate.put_on(payment)
 
 
+def _answered(record: IdempotencyRecord, answer: Answer) -> IdempotencyRecord:
+    return replace(record, response=stored(answer), draft=None)
+
+
 def _take_back(
     payment: Payment, record: IdempotencyRecord | None, error: PaylinkError, ports: PaymentPorts
 ) -> None:
-    """Nothing was made at the provider, so nothing is kept but an answer that is to be repeated."""
-    refused = ports.payments.get(payment.id)
-    if refused is None or any(session.id for session in refused.sessions):
+    """No payment is made, so nothing is kept but an answer that is to be repeated."""
+    for session in payment.sessions:
+        # Nobody has its address; but neither shall it stay open for somebody who is being erased.
+        if session.id is not None and not session.ended:
+            with suppress(SessionNotOpenError, PaylinkError):
+                provider = ports.providers.account(payment.organization_id, payment.mode)
+                provider.expire_session(session.id)
+    if record is None:
         return
-    with suppress(VersionConflictError, KeyInUseError):  # somebody else is dealing with it
-        ports.payments.remove(refused, record)
-        if record is not None and error.status == TaxCalculationError.status:
-            response = stored(ports.failure(error))
-            answered = replace(record, payment_id=None, response=response)
-            ports.idempotency.claim(answered, ports.clock())
+    if error.status in _KEPT:
+        ports.idempotency.answer(_answered(record, ports.failure(error)))
+    else:
+        ports.idempotency.forget(record)

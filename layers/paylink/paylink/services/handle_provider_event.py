@@ -56,6 +56,8 @@ def handle_provider_event(
         return "ignored: not ours"
     payment = payments.get(payment_id)
     if payment is None:
+        if event.about_an_end:
+            return "ignored: its link was never made"
         raise UnknownPaymentError()
     if (payment.organization_id, payment.mode) != (organization_id, mode):
         return "ignored: another organization's or mode's"

@@ -112,7 +112,11 @@ def open_checkout(
             payment = replace(payment, buyer_language=reads)
         try:
             payment = obtain_session(
-                payment, payments=payments, customers=customers, provider=provider, now=now
+                payment,
+                keep=lambda changed: payments.commit(Commit(changed)),
+                customers=customers,
+                provider=provider,
+                now=now,
             )
             change = announce(payment, now, "pay_page")
             return _destination(payments.commit(Commit(change.after, change.events)), now)

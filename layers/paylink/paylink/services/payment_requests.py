@@ -10,20 +10,18 @@ from typing import Any
 
 from paylink.domain.checks import first_check
 from paylink.domain.customer import Customer
-from paylink.domain.errors import IdempotencyInProgressError, PaylinkError
+from paylink.domain.errors import PaylinkError
 from paylink.domain.ids import new_id
 from paylink.domain.organization import Mode, Organization
 from paylink.domain.payment import Kind, LineItem, Payment
 from paylink.ports import (
     Clock,
     CustomerRepository,
-    IdempotencyRecord,
     IdempotencyRepository,
     PaymentRepository,
     Providers,
     StoredResponse,
 )
-from paylink.services.idempotency import resume
 from paylink.services.own_tax import check_total, with_known_tax
 
 
@@ -112,22 +110,6 @@ def payment_of(
         check_at=first_check("pending", now),
     )
     return with_known_tax(payment, requester.organization, customer)
-
-
-def resumed(
-    found: IdempotencyRecord, record: IdempotencyRecord, ports: PaymentPorts
-) -> tuple[Payment, IdempotencyRecord] | Answer:
-    """The first request's answer, or its payment to go on with if it was abandoned.
-
-    Raises the idempotency conflicts.
-    """
-    ours = resume(found, record, ports.idempotency, ports.clock())
-    if ours.response is not None:
-        return Answer(ours.response.status, ours.response.body, replayed=True)
-    payment = ports.payments.get(ours.payment_id) if ours.payment_id else None
-    if payment is None:
-        raise IdempotencyInProgressError()
-    return payment, ours
 
 
 def stored(answer: Answer) -> StoredResponse:

@@ -15,7 +15,9 @@ from paylink.adapters.dynamodb.table import (
     Item,
     Table,
     epoch,
+    packed,
     shape,
+    unpacked,
 )
 from paylink.ports import IdempotencyRecord, KeyInUseError
 
@@ -33,6 +35,8 @@ def record_key(record: IdempotencyRecord) -> tuple[str, str]:
 def record_item(record: IdempotencyRecord) -> Item:
     pk, sk = record_key(record)
     item = {"pk": pk, "sk": sk, "schema": SCHEMA, **shape(record, _records)}
+    if record.draft is not None:
+        item["draft"] = packed(record.draft)
     return item | {"lease": _instant(record.lease_until), "ttl": epoch(record.expires_at)}
 
 
@@ -48,7 +52,13 @@ def claim(table: Table, record: IdempotencyRecord, now: datetime) -> dict[str, A
 
 def record_found(error: ConditionFailedError, position: int) -> IdempotencyRecord:
     """The record that stood in the way of a `claim`."""
-    record: IdempotencyRecord = _records.validate_python(error.items[position])
+    return _record(error.items[position])
+
+
+def _record(item: Item) -> IdempotencyRecord:
+    if "draft" in item:
+        item = item | {"draft": unpacked(item["draft"])}
+    record: IdempotencyRecord = _records.validate_python(item)
     return record
 
 
@@ -60,7 +70,7 @@ class DynamoIdempotency:
 
     def find(self, record: IdempotencyRecord, now: datetime) -> IdempotencyRecord | None:
         item = self._table.get(*record_key(record))
-        found: IdempotencyRecord | None = _records.validate_python(item) if item else None
+        found = _record(item) if item else None
         return found if found and now < found.expires_at else None
 
     def claim(self, record: IdempotencyRecord, now: datetime) -> None:
@@ -92,6 +102,17 @@ class DynamoIdempotency:
         except ConditionFailedError:
             return False
         return True
+
+    def forget(self, record: IdempotencyRecord) -> None:
+        operation = self._table.delete(
+            *record_key(record),
+            f"lease = :lease AND {UNANSWERED}",
+            {":lease": _instant(record.lease_until)},
+            UNANSWERED_NAMES,
+        )
+        # Taken over in the meantime: then the key is somebody else's.
+        with suppress(ConditionFailedError):
+            self._table.write([operation])
 
     def release(self, record: IdempotencyRecord, now: datetime) -> None:
         operation = self._table.update(

@@ -164,13 +164,12 @@ class DynamoPayments:
     def commit(self, commit: Commit) -> Payment:
         payment = replace(commit.payment, version=commit.payment.version + 1)
         table = self._table
-        operations = [
-            table.put(
-                _payment_item(payment, commit.events),
-                "version = :version",
-                {":version": commit.payment.version},
-            )
-        ]
+        item = _payment_item(payment, commit.events)
+        if commit.new:
+            operations = [table.put(item, "attribute_not_exists(pk)")]
+        else:
+            version = {":version": commit.payment.version}
+            operations = [table.put(item, "version = :version", version)]
         if commit.transaction is not None:
             operations.append(table.put(_transaction_item(commit.transaction)))
         if commit.customer is not None:
@@ -188,11 +187,24 @@ class DynamoPayments:
                     UNANSWERED_NAMES,
                 )
             )
+        erasing = None
+        if commit.new and payment.customer_id is not None:
+            erasing = len(operations)
+            owner = payment.organization_id, payment.mode
+            operations.append(still_there(table, *owner, payment.customer_id))
         try:
             table.write(operations)
         except ConditionFailedError as error:
+            if 0 not in error.items and erasing in error.items:
+                raise CustomerNotFoundError(param="customerId") from error
             raise VersionConflictError from error
         return payment
+
+    def drafted(self, payment: Payment) -> str:
+        return _payments.dump_json(payment, exclude_none=True, exclude_defaults=True).decode()
+
+    def of_draft(self, draft: str) -> Payment:
+        return _payments.validate_json(draft)
 
     def page(
         self,

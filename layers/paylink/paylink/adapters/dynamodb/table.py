@@ -11,6 +11,7 @@ import json
 import logging
 import random
 import time
+import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
@@ -98,7 +99,7 @@ def events_of(item: Item, told: Told = nothing) -> tuple[DomainEvent, ...]:
 
 
 def encode(item: Mapping[str, Any]) -> dict[str, Any]:
-    """Plain attributes in the wire's form. Sets are of texts; bytes and floats never occur."""
+    """Plain attributes in the wire's form. Sets are of texts; floats never occur."""
     return {name: _encoded(value) for name, value in item.items()}
 
 
@@ -115,6 +116,8 @@ def _encoded(value: object) -> dict[str, Any]:
             return {"BOOL": value}
         case int() | Decimal():
             return {"N": str(value)}
+        case bytes():
+            return {"B": value}
         case None:
             return {"NULL": True}
         case set():
@@ -140,6 +143,16 @@ def _decoded(value: Mapping[str, Any]) -> Any:
         case "NULL":
             return None
     return content
+
+
+def packed(text: str) -> bytes:
+    """A long text that nobody looks for, in less space: each write pays for every kilobyte."""
+    return zlib.compress(text.encode())
+
+
+def unpacked(kept: bytes | str) -> str:
+    """The text that was `packed`, or was kept as it is by an earlier version."""
+    return kept if isinstance(kept, str) else zlib.decompress(kept).decode()
 
 
 def epoch(moment: datetime) -> int:
@@ -253,10 +266,17 @@ class Table:
         operation = {"Key": encode({"pk": pk, "sk": sk})}
         return {"ConditionCheck": self._operation(operation, condition, None)}
 
-    def delete(self, pk: str, sk: str, condition: str, values: Item) -> dict[str, Any]:
+    def delete(
+        self,
+        pk: str,
+        sk: str,
+        condition: str,
+        values: Item,
+        names: Mapping[str, str] | None = None,
+    ) -> dict[str, Any]:
         """One delete of a `write`."""
         operation = {"Key": encode({"pk": pk, "sk": sk})}
-        return {"Delete": self._operation(operation, condition, values)}
+        return {"Delete": self._operation(operation, condition, values, names)}
 
     def write(self, operations: Sequence[dict[str, Any]], tries: int = _ATTEMPTS) -> None:
         """All of it or nothing.

@@ -53,6 +53,8 @@ EVENT_TYPES: frozenset[str] = frozenset(
 )
 """What the endpoint must be subscribed to; all else is answered and ignored."""
 
+_ENDS = frozenset({"checkout.session.expired", "payment_intent.canceled"})
+
 
 @dataclass(frozen=True)
 class Delivery:
@@ -147,6 +149,7 @@ def translate_event(event: dict[str, Any]) -> ProviderEvent | None:
         else _id_of(subject.get("payment_intent")),
         about_refunds=not (is_intent or is_session or is_dispute),
         about_disputes=is_dispute,
+        about_an_end=event_type in _ENDS,
         payment_id=_text(marks, "payment_id"),
         organization_id=_text(marks, "organization_id"),
         deployment_id=_text(marks, "deployment_id"),
