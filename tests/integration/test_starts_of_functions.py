@@ -4,12 +4,15 @@ kept as a snapshot and restored any number of times, years after.
 
 from __future__ import annotations
 
+import gc
 import json
+import os
 import random
 import socket
+import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import ModuleType
@@ -24,6 +27,13 @@ from tests.integration.template import ROOT
 from tests.integration.world import World
 
 FUNCTIONS = sorted(folder.parent.name for folder in ROOT.glob("functions/*/app.py"))
+
+
+@pytest.fixture(autouse=True)
+def unfrozen() -> Iterator[None]:
+    """What was there at a start is looked through again: the tests' process has other garbage."""
+    yield
+    gc.unfreeze()
 
 
 @pytest.fixture
@@ -55,6 +65,30 @@ def test_a_start_connects_to_nobody_and_reads_nothing(
         world.module(function)
     assert world.aws.calls == []
     assert world.stripe.requests() == []
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_garbage_is_looked_for_again_once_a_function_has_started(
+    world: World, restored: list[Callable[[], object]], function: str
+) -> None:
+    gc.disable()
+    try:
+        world.module(function)
+        assert gc.isenabled()
+    finally:
+        gc.enable()
+
+
+def test_nobody_looks_for_garbage_while_lambda_starts_a_function() -> None:
+    looks = "import gc; from paylink import bootstrap; print(gc.isenabled())"
+
+    def seen(**variables: str) -> str:
+        environment = {**os.environ, "PYTHONPATH": str(ROOT / "layers/paylink"), **variables}
+        run = [sys.executable, "-c", looks]
+        return subprocess.check_output(run, env=environment, text=True).strip()
+
+    assert seen(AWS_LAMBDA_INITIALIZATION_TYPE="on-demand") == "False"
+    assert seen() == "True"
 
 
 def test_clients_are_there_before_the_first_call(

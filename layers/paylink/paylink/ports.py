@@ -5,29 +5,32 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, TypeVar
 
-from paylink.domain.api_key import ApiKey
-from paylink.domain.charge import ChargeState, TaxCalculation
-from paylink.domain.credit_note import CreditNote
-from paylink.domain.customer import Customer, PaymentMethod, VaultedMethod
-from paylink.domain.dispute import DisputeState
-from paylink.domain.document import Document
-from paylink.domain.events import DomainEvent
-from paylink.domain.invoice import Invoice
-from paylink.domain.mail import Mail
-from paylink.domain.organization import Mode, Organization, Owner, ProviderCredentials
-from paylink.domain.payment import (
-    CheckoutSession,
-    CheckoutState,
-    Payment,
-    Refund,
-    Transaction,
-)
-from paylink.domain.provider_event import ProviderEvent
-from paylink.domain.refund import RefundState
-from paylink.domain.webhook import Attempt as WebhookAttempt
-from paylink.domain.webhook import Conclusion, Delivery, Lane, WebhookEndpoint
+from paylink.domain.organization import Mode
+
+if TYPE_CHECKING:  # no function has to do with all of it
+    from paylink.domain.api_key import ApiKey
+    from paylink.domain.charge import ChargeState, TaxCalculation
+    from paylink.domain.credit_note import CreditNote
+    from paylink.domain.customer import Customer, PaymentMethod, VaultedMethod
+    from paylink.domain.dispute import DisputeState
+    from paylink.domain.document import Document
+    from paylink.domain.events import DomainEvent
+    from paylink.domain.invoice import Invoice
+    from paylink.domain.mail import Mail
+    from paylink.domain.organization import Organization, Owner, ProviderCredentials
+    from paylink.domain.payment import (
+        CheckoutSession,
+        CheckoutState,
+        Payment,
+        Refund,
+        Transaction,
+    )
+    from paylink.domain.provider_event import ProviderEvent
+    from paylink.domain.refund import RefundState
+    from paylink.domain.webhook import Attempt as WebhookAttempt
+    from paylink.domain.webhook import Conclusion, Delivery, Lane, WebhookEndpoint
 
 Clock = Callable[[], datetime]
 """The present moment, aware and in UTC."""
@@ -308,7 +311,7 @@ class NumbersConflictError(VersionConflictError):
         """Those whose invoice there is by now."""
 
 
-Paper_co = TypeVar("Paper_co", bound=Document, covariant=True)
+Paper_co = TypeVar("Paper_co", bound="Document", covariant=True)
 
 
 class DocumentRepository(MailedDocuments, Protocol[Paper_co]):
@@ -330,7 +333,7 @@ class DocumentRepository(MailedDocuments, Protocol[Paper_co]):
         """Documents older than a position, newest first, with their positions."""
 
 
-class InvoiceRepository(DocumentRepository[Invoice], Protocol):
+class InvoiceRepository(DocumentRepository["Invoice"], Protocol):
     def add(self, issued: Sequence[IssuedInvoice], year: int, first: int) -> None:
         """Takes as many numbers of one series as there are invoices, from ``first`` on, and writes
         the invoices in one step: `MOST_NUMBERS` of them at most.
@@ -339,7 +342,7 @@ class InvoiceRepository(DocumentRepository[Invoice], Protocol):
         """
 
 
-class CreditNoteRepository(DocumentRepository[CreditNote], Protocol):
+class CreditNoteRepository(DocumentRepository["CreditNote"], Protocol):
     def add(
         self,
         note: CreditNote,

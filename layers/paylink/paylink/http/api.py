@@ -61,6 +61,7 @@ class Api:
 
         def add(handler: PublicHandler) -> PublicHandler:
             self._routes[key] = handler
+            bootstrap.ready()
             self.routes.append(Route(key, handler.__name__))
             return handler
 
