@@ -14,6 +14,7 @@ from commet.resources.webhooks import Webhooks
 from commet.webhook_events import _from_dict  # as its own `as_…` methods do
 from standardwebhooks import Webhook
 
+from tests.integration.aws import BUS_NAME
 from tests.integration.world import World, sample_event
 from tests.receiver import Answer, Receiver, receiver
 
@@ -543,3 +544,31 @@ def test_deliveries_are_forgotten_after_thirty_days(world: World, company: Recei
     assert float(item["ttl"]) - world.clock().timestamp() == pytest.approx(30 * 86400, abs=60)
     world.pass_time(days=31)
     assert deliveries(world, endpoint) == []
+
+
+def test_events_that_no_endpoint_waits_for_are_on_the_bus_and_in_no_queue(
+    world: World, company: Receiver
+) -> None:
+    register(world, company.url, ["payment_link.completed"])
+    world.paid()
+    told = [(e["detail-type"], e["detail"]["webhooks"]) for e in world.dispatch()]
+    assert told == [
+        ("payment.created", False),
+        ("payment.succeeded", False),
+        ("payment_method.attached", False),
+    ]
+    assert world.aws.take_messages("webhooks") == []
+    world.issue_invoices()
+    (message,) = world.aws.take_messages("webhooks")
+    told = json.loads(message["Body"])
+    assert (told["detail-type"], told["detail"]["webhooks"]) == ("invoice.issued", True)
+
+
+def test_an_event_that_does_not_say_whether_it_is_waited_for_is_queued(world: World) -> None:
+    """One of the version before, during an upgrade."""
+    (envelope,) = sample_event("fan_out_event")["Records"]
+    told = json.loads(envelope["body"])
+    world.aws.take_bus_events()  # there is a bus now
+    entry = {"Source": "paylink", "DetailType": told["detail-type"], "EventBusName": BUS_NAME}
+    world.aws.events.put_events(Entries=[{**entry, "Detail": json.dumps(told["detail"])}])
+    assert len(world.aws.take_messages("webhooks")) == 1

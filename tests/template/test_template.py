@@ -461,3 +461,4 @@ def test_every_event_that_webhooks_tell_of_has_a_way_to_them() -> None:
     pattern = TEMPLATE["Resources"]["WebhookRule"]["Properties"]["EventPattern"]
     told = {rule.source for rule in webhook_events.RULES}
     assert set(pattern["detail-type"]) == {*told, events.WEBHOOK_DELIVERY_RESENT}
+    assert pattern["detail"] == {"webhooks": [True, {"exists": False}]}

@@ -11,7 +11,7 @@ from __future__ import annotations
 import itertools
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Generic, Literal, Protocol, TypeVar
@@ -718,8 +718,10 @@ class FakeEventBus:
     def __init__(self, refused: Sequence[str] = ()) -> None:
         self.refused = set(refused)
         self.published: list[DomainEvent] = []
+        self.awaited: set[str] = set()
 
-    def publish(self, events: Sequence[DomainEvent]) -> list[str]:
+    def publish(self, events: Sequence[DomainEvent], awaited: Set[str]) -> list[str]:
+        self.awaited |= awaited
         self.published += [event for event in events if event.id not in self.refused]
         return [event.id for event in events if event.id in self.refused]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -22,8 +22,10 @@ from paylink.metrics import (
     Measure,
     measures_of,
 )
+from paylink.ports import WebhookRepository
 from paylink.services.dispatch_events import StreamRecord, dispatch_events
 from tests.unit.fakes import START, FakeEventBus
+from tests.unit.test_dispatch_events import Endpoints
 from tests.unit.test_stripe_webhook import receive
 from tests.unit.world import World, event_of
 
@@ -66,11 +68,14 @@ def test_what_comes_again_is_counted_when_it_is_through(
 ) -> None:
     records = [StreamRecord(str(n), (event(name),)) for n, name in enumerate("abc")]
     bus, measures = FakeEventBus(refused), list[Measure]()
-    failed = dispatch_events(records, bus, measures.append)
+    nobody = cast("WebhookRepository", Endpoints())
+    failed = dispatch_events(records, bus=bus, webhooks=nobody, metrics=measures.append)
     assert measures == [Measure(PAYMENTS_FAILED, 1, {"mode": "live"})] * first
     if failed:
         bus.refused = set()
-        dispatch_events(records[int(failed[0]) :], bus, measures.append)
+        dispatch_events(
+            records[int(failed[0]) :], bus=bus, webhooks=nobody, metrics=measures.append
+        )
     assert len(measures) == first + second == 3
 
 

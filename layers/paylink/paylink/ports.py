@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, TypeVar
@@ -518,8 +518,11 @@ class CredentialsStore(Protocol):
 
 
 class EventBus(Protocol):
-    def publish(self, events: Sequence[DomainEvent]) -> list[str]:
-        """Puts events on the bus; returns the ids of those that it did not take."""
+    def publish(self, events: Sequence[DomainEvent], awaited: Set[str]) -> list[str]:
+        """Puts events on the bus; returns the ids of those that it did not take.
+
+        ``awaited`` are the ids of those that webhooks tell somebody of: rules go by it.
+        """
 
 
 class EndpointChangedError(Exception):

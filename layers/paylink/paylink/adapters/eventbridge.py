@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -26,9 +26,10 @@ class EventBridgeBus:
         self._client = client
         self._bus_name = bus_name
 
-    def publish(self, events: Sequence[DomainEvent]) -> list[str]:
+    def publish(self, events: Sequence[DomainEvent], awaited: Set[str]) -> list[str]:
         refused: list[str] = []
-        for batch in _batches([(event.id, self._entry(event)) for event in events]):
+        entries = [(event.id, self._entry(event, event.id in awaited)) for event in events]
+        for batch in _batches(entries):
             answer = self._client.put_events(Entries=[entry for _, entry in batch])
             refused += [
                 event_id
@@ -37,13 +38,13 @@ class EventBridgeBus:
             ]
         return refused
 
-    def _entry(self, event: DomainEvent) -> PutEventsRequestEntryTypeDef:
+    def _entry(self, event: DomainEvent, awaited: bool) -> PutEventsRequestEntryTypeDef:
         return {
             "EventBusName": self._bus_name,
             "Source": SOURCE,
             "DetailType": event.type,
             "Time": event.time,
-            "Detail": _detail(event),
+            "Detail": _detail(event, awaited),
         }
 
 
@@ -69,13 +70,14 @@ def _size(entry: PutEventsRequestEntryTypeDef) -> int:
     return 14 + sum(len(entry[name].encode()) for name in ("Source", "DetailType", "Detail"))
 
 
-def _detail(event: DomainEvent) -> str:
+def _detail(event: DomainEvent, awaited: bool) -> str:
     return json.dumps(
         {
             "id": event.id,
             "time": event.time.isoformat(),
             "organizationId": event.organization_id,
             "mode": event.mode,
+            "webhooks": awaited,
             "data": event.data,
         },
         ensure_ascii=False,

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from paylink.domain.events import DomainEvent
 from paylink.metrics import Metrics, measures_of
-from paylink.ports import EventBus
+from paylink.ports import EventBus, WebhookRepository
+from paylink.services.fan_out_event import awaited
 
 logger = logging.getLogger(__name__)
 
@@ -21,14 +22,17 @@ class StreamRecord:
     events: tuple[DomainEvent, ...]
 
 
-def dispatch_events(records: Sequence[StreamRecord], bus: EventBus, metrics: Metrics) -> list[str]:
+def dispatch_events(
+    records: Sequence[StreamRecord], *, bus: EventBus, webhooks: WebhookRepository, metrics: Metrics
+) -> list[str]:
     """Publishes in order; returns the first position that must come again, or nothing.
 
     Only the first is named because the stream replays everything from there. What won't come again
     is counted.
     """
     by_event = {event.id: r.sequence_number for r in records for event in r.events}
-    refused = bus.publish([event for record in records for event in record.events])
+    events = [event for record in records for event in record.events]
+    refused = bus.publish(events, awaited(events, webhooks))
     failed = {by_event[event_id] for event_id in refused}
     for record in records:
         if record.sequence_number in failed:

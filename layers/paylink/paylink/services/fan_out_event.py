@@ -7,16 +7,47 @@ once; and whatever this is stopped at, the event comes again.
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable, Sequence
 from typing import cast
 
 from paylink.domain import events
 from paylink.domain.events import DomainEvent
 from paylink.domain.organization import Mode
-from paylink.domain.webhook import delivery_of
+from paylink.domain.webhook import WebhookEndpoint, delivery_of
 from paylink.domain.webhook_events import outgoing
 from paylink.ports import Clock, DeliveryCall, DeliveryQueue, WebhookRepository
 
 logger = logging.getLogger(__name__)
+
+
+def awaited(announced: Iterable[DomainEvent], webhooks: WebhookRepository) -> set[str]:
+    """Ids of those events that lead to a delivery, so that no other is queued and looked into.
+
+    Whoever's endpoints can't be read, all of their events may.
+    """
+    found: set[str] = set()
+    of_owner: dict[tuple[str, str], Sequence[WebhookEndpoint] | None] = {}
+    for event in announced:
+        names = [webhook.name for webhook in outgoing(event.type, event.data)]
+        if event.type == events.WEBHOOK_DELIVERY_RESENT:
+            found.add(event.id)
+        if not names:
+            continue
+        owner = event.organization_id, event.mode
+        if owner not in of_owner:
+            of_owner[owner] = _endpoints(event, webhooks)
+        endpoints = of_owner[owner]
+        if endpoints is None or any(e.wants(name) for e in endpoints for name in names):
+            found.add(event.id)
+    return found
+
+
+def _endpoints(event: DomainEvent, webhooks: WebhookRepository) -> Sequence[WebhookEndpoint] | None:
+    try:
+        return webhooks.endpoints(event.organization_id, cast("Mode", event.mode))
+    except Exception:  # one owner's trouble must not hold up everybody's events
+        logger.exception("who waits for an event is not known", extra={"event_id": event.id})
+        return None
 
 
 def fan_out_event(
