@@ -14,6 +14,7 @@ from commet.resources.webhooks import Webhooks
 from commet.webhook_events import _from_dict  # as its own `as_…` methods do
 from standardwebhooks import Webhook
 
+from paylink.adapters.dynamodb.packing import unpacked
 from tests.integration.aws import BUS_NAME
 from tests.integration.world import World, sample_event
 from tests.receiver import Answer, Receiver, receiver
@@ -69,7 +70,7 @@ def fails(world: World, endpoint: dict[str, Any], attempts: int) -> dict[str, An
     found = next(
         d
         for d in deliveries(world, endpoint)
-        if made["id"] in world.aws.item(f"DELIVERY#{d['id']}")["body"]
+        if made["id"] in unpacked(bytes(world.aws.item(f"DELIVERY#{d['id']}")["body"]))
     )
     while len(found["attempts"]) < attempts:
         world.pass_time(hours=2)

@@ -9,15 +9,14 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from paylink.adapters.dynamodb.packing import packed, unpacked
 from paylink.adapters.dynamodb.table import (
     SCHEMA,
     ConditionFailedError,
     Item,
     Table,
     epoch,
-    packed,
     shape,
-    unpacked,
 )
 from paylink.ports import IdempotencyRecord, KeyInUseError
 

@@ -11,7 +11,6 @@ import json
 import logging
 import random
 import time
-import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
@@ -143,16 +142,6 @@ def _decoded(value: Mapping[str, Any]) -> Any:
         case "NULL":
             return None
     return content
-
-
-def packed(text: str) -> bytes:
-    """A long text that nobody looks for, in less space: each write pays for every kilobyte."""
-    return zlib.compress(text.encode())
-
-
-def unpacked(kept: bytes | str) -> str:
-    """The text that was `packed`, or was kept as it is by an earlier version."""
-    return kept if isinstance(kept, str) else zlib.decompress(kept).decode()
 
 
 def epoch(moment: datetime) -> int:

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from paylink.adapters.dynamodb.lists import Lists, list_attributes
+from paylink.adapters.dynamodb.packing import packed, unpacked
 from paylink.adapters.dynamodb.table import (
     SCHEMA,
     ConditionFailedError,
@@ -72,15 +73,14 @@ class DynamoWebhooks:
 
     def delivery(self, delivery_id: str) -> Delivery | None:
         item = self._table.get(f"DELIVERY#{delivery_id}", "DELIVERY")
-        return _deliveries.validate_python(item) if item else None
+        return _delivery(item) if item else None
 
     def add_delivery(self, delivery: Delivery) -> Delivery:
         operation = self._table.put(_delivery_item(delivery, ()), "attribute_not_exists(pk)")
         try:
             self._table.write([operation])
         except ConditionFailedError as error:
-            there: Delivery = _deliveries.validate_python(error.items[0])
-            return there
+            return _delivery(error.items[0])
         return delivery
 
     def conclude(self, conclusion: Conclusion) -> Delivery:
@@ -132,7 +132,7 @@ class DynamoWebhooks:
             before=before,
             limit=limit,
         )
-        return [(place, _deliveries.validate_python(item)) for place, item in found]
+        return [(place, _delivery(item)) for place, item in found]
 
     def _put_endpoint(
         self, endpoint: WebhookEndpoint, events: Sequence[DomainEvent]
@@ -170,12 +170,18 @@ def _endpoint_item(endpoint: WebhookEndpoint, events: Sequence[DomainEvent]) -> 
     return item
 
 
+def _delivery(item: Item) -> Delivery:
+    delivery: Delivery = _deliveries.validate_python(item | {"body": unpacked(item["body"])})
+    return delivery
+
+
 def _delivery_item(delivery: Delivery, events: Sequence[DomainEvent]) -> Item:
     item: Item = {
         "pk": f"DELIVERY#{delivery.id}",
         "sk": "DELIVERY",
         "schema": SCHEMA,
         **shape(delivery, _deliveries),
+        "body": packed(delivery.body),
         "version": delivery.version,
         "ttl": epoch(delivery.expires_at),
     }
