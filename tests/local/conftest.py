@@ -20,6 +20,7 @@ from playwright.sync_api import Browser, BrowserContext, Page
 from tests.local.acting import Api
 from tests.local.leaks import leaks
 from tests.local.stack import ROOT, Stack, make, ports_environment
+from tests.local.trouble import Trouble
 
 CLIENTS = Path(__file__).parent / "clients"
 Outcomes = Counter[str]
@@ -76,6 +77,14 @@ def outcomes(request: pytest.FixtureRequest, table: dict[str, Outcomes]) -> Outc
 @pytest.fixture
 def api(stack: Stack) -> Api:
     return Api(stack)
+
+
+@pytest.fixture
+def trouble(stack: Stack) -> Iterator[Trouble]:
+    with contextlib.closing(Trouble(stack)) as made:
+        made.clear()
+        yield made
+        made.clear()
 
 
 @pytest.fixture(scope="session")

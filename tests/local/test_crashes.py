@@ -9,7 +9,6 @@ schedule come back by themselves. ``make crash`` plays all of it and prints what
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import time
@@ -451,14 +450,6 @@ class Announcements:
 @pytest.fixture
 def announcements(stack: Stack) -> Announcements:
     return Announcements(stack)
-
-
-@pytest.fixture
-def trouble(stack: Stack) -> Iterator[Trouble]:
-    with contextlib.closing(Trouble(stack)) as made:
-        made.clear()
-        yield made
-        made.clear()
 
 
 def undisturbed(flow: Flow) -> tuple[Run, list[Step]]:
