@@ -28,7 +28,6 @@ DOLLARS_PER_LOGGED_GB = 0.50
 
 # Memory that comes with one whole processor, by Lambda's documentation.
 ONE_PROCESSOR = 1769
-QUEUE_BATCH, STREAM_BATCH = 10, 100
 # A line counts with 26 bytes more than it has. The gateway logs each request in about 220; Lambda
 # itself has nothing to say of a run that goes well.
 LINE_BYTES = 26
@@ -48,12 +47,12 @@ WAITS = {
 
 @dataclass(frozen=True)
 class Work:
-    """Calls of a function in one payment's life, and what one of them was measured to take."""
+    """What a function does for one event, as it was measured, and how often in a payment's life."""
 
     name: str
     times: int
-    batch: int
-    """How many of these calls' events a full batch holds; 1 where there are no batches."""
+    share: float
+    """Of a run, less than one where events come in batches."""
     memory: int
     """MB."""
     cpu: float
@@ -64,13 +63,15 @@ class Work:
     write_units: float
     log_bytes: float
     """With what each line counts besides."""
+    side_by_side: bool = False
+    """Whether the events of a batch are waited for at once."""
 
     @property
     def milliseconds(self) -> float:
-        """Billed for one call: its work, slower the less memory, and its waiting, one at a time."""
-        return self.cpu * max(1.0, ONE_PROCESSOR / self.memory) + sum(
-            count * _wait(name) for name, count in self.asks.items()
-        )
+        """Billed for one event: its work, slower the less memory, and its waiting."""
+        waiting = sum(count * _wait(name) for name, count in self.asks.items())
+        work = self.cpu * max(1.0, ONE_PROCESSOR / self.memory)
+        return work + waiting * (self.share if self.side_by_side else 1.0)
 
     @property
     def gb_seconds(self) -> float:
@@ -90,22 +91,16 @@ class Life:
     documents: int
 
 
-def dollars(
-    life: Life, works: Sequence[Work], *, full_batches: bool
-) -> dict[str, tuple[float, float]]:
-    """Amount for one payment, and dollars for a million of them, by service.
-
-    Batches are full where much is going on; otherwise each event has a run of its own.
-    """
-    runs = {work.name: work.times / (work.batch if full_batches else 1) for work in works}
-    share = 1 / QUEUE_BATCH if full_batches else 1.0
+def dollars(life: Life, works: Sequence[Work], together: int) -> dict[str, tuple[float, float]]:
+    """Amount for one payment, and dollars for a million of them, by service; ``together`` is how
+    many messages of a queue are received at once."""
     each = {
         "HTTP API, requests": life.requests,
-        "Lambda, requests": sum(runs.values()),
+        "Lambda, requests": sum(work.times * work.share for work in works),
         "DynamoDB, write units": sum(work.times * work.write_units for work in works),
         "DynamoDB, read units": sum(work.times * work.read_units for work in works),
         "EventBridge, events": life.events,
-        "SQS, requests": life.messages * (1 + 2 * share),
+        "SQS, requests": life.messages * (1 + 2 / together),
         "S3, PDFs stored": life.documents,
     }
     found = {name: (count, count * DOLLARS_PER_MILLION[name]) for name, count in each.items()}
@@ -125,53 +120,77 @@ def _wait(name: str) -> float:
 # tells of a payment twice, by its checkout and by its intent. Four events reach the bus; one leads
 # to the invoice's queue, one to the webhooks', and that to an endpoint's. No mail is sent.
 LIFE = Life(requests=5, events=4, messages=3, documents=1)
-TIMES = {
-    "create_payment": (1, 1),
-    "pay_page: open": (1, 1),
-    "stripe_webhook: paid": (1, 1),
-    "stripe_webhook: told again": (1, 1),
-    "dispatch_events: one": (3, STREAM_BATCH),
-    "issue_invoice: one": (1, QUEUE_BATCH),
-    "fan_out_event: one": (1, QUEUE_BATCH),
-    "deliver_webhooks: one": (1, QUEUE_BATCH),
-    "payments: get": (1, 1),
+
+
+@dataclass(frozen=True)
+class Part:
+    """What one payment has of a scenario, and what is measured in its stead where all batches are
+    full: another scenario, with so many events."""
+
+    times: int = 1
+    full: str | None = None
+    size: int = 1
+    side_by_side: bool = False
+
+
+PARTS = {
+    "create_payment": Part(),
+    "pay_page: open": Part(),
+    "stripe_webhook: paid": Part(),
+    "stripe_webhook: told again": Part(),
+    "dispatch_events: one": Part(3, "dispatch_events: a hundred", 100),
+    "issue_invoice: one": Part(1, "issue_invoice: ten", 10),
+    "fan_out_event: one": Part(1, "fan_out_event: ten", 10),
+    "deliver_webhooks: one": Part(1, "deliver_webhooks: ten", 10, side_by_side=True),
+    "payments: get": Part(),
 }
+TOGETHER = 10
 MEMORIES = (256, 512, 1024)
 
 
-def works(scenarios: Mapping[str, Samples], memories: Mapping[str, int]) -> list[Work]:
-    """A life's work as it was measured; ``memories`` in MB, by function."""
-    return [
-        Work(
-            name=name,
-            times=times,
-            batch=batch,
-            memory=memories[name.partition(":")[0]],
-            cpu=median(scenarios[name].cpu),
-            asks=scenarios[name].calls,
-            read_units=scenarios[name].read_units,
-            write_units=scenarios[name].write_units,
-            log_bytes=scenarios[name].log_bytes + scenarios[name].log_lines * LINE_BYTES,
+def works(
+    scenarios: Mapping[str, Samples], memories: Mapping[str, int], *, busy: bool
+) -> list[Work]:
+    """A life's work as it was measured, each event alone or in a full batch; ``memories`` are of
+    functions, in MB."""
+    done = []
+    for name, part in PARTS.items():
+        measured = scenarios[part.full if busy and part.full else name]
+        share = 1 / part.size if busy else 1.0
+        logged = measured.log_bytes + measured.log_lines * LINE_BYTES
+        done.append(
+            Work(
+                name=name,
+                times=part.times,
+                share=share,
+                memory=memories[name.partition(":")[0]],
+                cpu=median(measured.cpu) * share,
+                asks={asked: count * share for asked, count in measured.calls.items()},
+                read_units=measured.read_units * share,
+                write_units=measured.write_units * share,
+                log_bytes=logged * share,
+                side_by_side=part.side_by_side,
+            )
         )
-        for name, (times, batch) in TIMES.items()
-    ]
+    return done
 
 
 def cost_tables(scenarios: Mapping[str, Samples], memories: Mapping[str, int]) -> dict[str, str]:
     """The parts of the page that come from here, by their marks; none if not all was measured."""
-    if not TIMES.keys() <= scenarios.keys():
+    if not {*PARTS, *(part.full for part in PARTS.values() if part.full)} <= scenarios.keys():
         return {}
-    done = works(scenarios, memories)
-    alone, busy = (dollars(LIFE, done, full_batches=full) for full in (False, True))
+    each = works(scenarios, memories, busy=False)
+    alone = dollars(LIFE, each, 1)
+    busy = dollars(LIFE, works(scenarios, memories, busy=True), TOGETHER)
     rows = [
-        [name, f"{alone[name][0]:.2f}", f"{alone[name][1]:.2f}", f"{busy[name][1]:.2f}"]
+        [name, *(f"{figure:.2f}" for found in (alone, busy) for figure in found[name])]
         for name in alone
     ]
     sums = [f"**{sum(cost for _, cost in found.values()):.2f}**" for found in (alone, busy)]
-    heads = ["service", "a payment", "$ a million, alone", "$ a million, busy"]
+    heads = ["service", "alone: a payment", "$ a million", "busy: a payment", "$ a million"]
     return {
-        "costs": table(heads, [*rows, ["**together**", "", *sums]]),
-        "memory": _memory_table(done, scenarios),
+        "costs": table(heads, [*rows, ["**together**", "", sums[0], "", sums[1]]]),
+        "memory": _memory_table(each, scenarios),
     }
 
 

@@ -7,6 +7,7 @@ import uuid
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from benchmarks.stack import Stack, sample
@@ -28,6 +29,8 @@ class Scenario:
     good: Callable[[Any], bool]
     uses: int = 0
     """How many paid payments a call uses up."""
+    size: int = 1
+    """How many events a call brings."""
 
 
 def answered(status: int) -> Callable[[Any], bool]:
@@ -61,6 +64,12 @@ class Scenarios:
         """As many webhooks to the one endpoint, as the queue brings them."""
         return self._stack.deliveries(self._endpoint_id, count)
 
+    def provide_settled(self, count: int) -> None:
+        """Makes as many payments more that can have an invoice."""
+        for payment_id, told in self._stack.paid(count):
+            self._stack.settle(told)
+            self._settled.append(payment_id)
+
     def all(self) -> list[Scenario]:
         return [
             *(Scenario(floor, floor, self.creation, _floor_answered) for floor in CALLED_FLOORS),
@@ -76,7 +85,22 @@ class Scenarios:
             Scenario("issue_invoice: one", "issue_invoice", self._invoice, _nothing_failed),
             Scenario("fan_out_event: one", "fan_out_event", self._issued, _nothing_failed),
             Scenario("deliver_webhooks: one", "deliver_webhooks", self._delivery, _nothing_failed),
+            *self._full_batches(),
             Scenario("expire_links: none due", "expire_links", self._tick, lambda a: a is not None),
+        ]
+
+    def _full_batches(self) -> list[Scenario]:
+        """What runs hold where much is going on, by the template's sizes."""
+        return [
+            Scenario(
+                f"{function}: {name}", function, partial(event, size), _nothing_failed, 0, size
+            )
+            for function, name, event, size in (
+                ("dispatch_events", "a hundred", self._stream_of, 100),
+                ("issue_invoice", "ten", partial(_batch, self._invoice), 10),
+                ("fan_out_event", "ten", partial(_batch, self._issued), 10),
+                ("deliver_webhooks", "ten", partial(_batch, self._delivery), 10),
+            )
         ]
 
     def creation(self) -> Any:
@@ -133,6 +157,18 @@ class Scenarios:
     def _stream(self) -> Any:
         return {"Records": [self._stack.stream_record(self._known)]}
 
+    def _stream_of(self, count: int) -> Any:
+        """The same news again and again, each an event of its own."""
+        (record,) = self._stream()["Records"]
+        (event,) = json.loads(record["dynamodb"]["NewImage"]["outbox"]["S"])
+        text = json.dumps(record)
+        records = []
+        for number in range(count):
+            copy = json.loads(text.replace(event["id"], f"evt_{uuid.uuid4().hex[:26]}"))
+            copy["dynamodb"]["SequenceNumber"] = str(number)
+            records.append(copy)
+        return {"Records": records}
+
     def _invoice(self) -> Any:
         event = sample("issue_invoice")
         body = json.loads(event["Records"][0]["body"])
@@ -156,6 +192,12 @@ class Scenarios:
 
     def _tick(self) -> Any:
         return sample("expire_links")
+
+
+def _batch(one: Callable[[], Any], size: int) -> Any:
+    """Messages of a queue that come together."""
+    records = [one()["Records"][0] for _ in range(size)]
+    return {"Records": [r | {"messageId": str(n)} for n, r in enumerate(records)]}
 
 
 def _floor_answered(answer: Any) -> bool:

@@ -83,6 +83,12 @@ class Stack:
             query["starting_after"] = page[-1]["id"]
         return [(payment, told[payment]) for payment in payments]
 
+    def settle(self, told: dict[str, Any]) -> None:
+        """Has the stack itself hear of a payment that was paid."""
+        body = json.dumps(told)
+        headers = {"stripe-signature": self.signed(body), "content-type": "application/json"}
+        self._request(self.facts["stripeWebhookUrl"], headers, body.encode())
+
     def event_of_intent(self, payment_id: str) -> dict[str, Any]:
         """Stripe's other event of a paid checkout."""
         query = {"type": "payment_intent.succeeded", "limit": "100"}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.costs import Life, Work, dollars
+from benchmarks.costs import PARTS, Life, Work, dollars, works
+from benchmarks.measure import Samples
 
 LIFE = Life(requests=2, events=1, messages=1, documents=1)
 
@@ -13,7 +14,7 @@ def work(**changes: object) -> Work:
     given = {
         "name": "a function",
         "times": 1,
-        "batch": 10,
+        "share": 1.0,
         "memory": 1769,
         "cpu": 10.0,
         "asks": {"GetItem": 1.0, "Stripe POST /v1/checkout/sessions": 1.0},
@@ -32,7 +33,7 @@ def test_work_takes_longer_with_less_memory_and_waiting_takes_as_long() -> None:
 
 
 def test_a_million_payments_cost_what_the_list_says() -> None:
-    found = {name: cost for name, (_, cost) in dollars(LIFE, [work()], full_batches=False).items()}
+    found = {name: cost for name, (_, cost) in dollars(LIFE, [work()], 1).items()}
     assert found == pytest.approx(
         {
             "HTTP API, requests": 2.00,
@@ -49,10 +50,31 @@ def test_a_million_payments_cost_what_the_list_says() -> None:
 
 
 def test_full_batches_share_runs_and_two_requests_of_each_message() -> None:
-    found = {
-        name: amount for name, (amount, _) in dollars(LIFE, [work()], full_batches=True).items()
-    }
+    found = {name: amount for name, (amount, _) in dollars(LIFE, [work(share=0.1)], 10).items()}
     assert found["Lambda, requests"] == pytest.approx(0.1)
     assert found["SQS, requests"] == pytest.approx(1.2)
-    assert found["CloudWatch, kB of logs"] == pytest.approx((500 + 2 * 246) / 1000)
     assert found["Lambda, GB-seconds"] == pytest.approx(0.616 * 1769 / 1024)
+
+
+def test_events_that_are_handled_side_by_side_share_their_waiting_too() -> None:
+    assert work(share=0.1, side_by_side=True).milliseconds == pytest.approx(10.0 + 60.6)
+
+
+def test_of_a_full_batch_each_event_has_its_part() -> None:
+    """A batch of ten, measured as a whole, beside a run of one."""
+    alone, full = sampled(cpu=5.0, calls=2.0), sampled(cpu=20.0, calls=5.0)
+    measured = dict.fromkeys(PARTS, alone)
+    measured |= {part.full: full for part in PARTS.values() if part.full}
+    memories = {name.partition(":")[0]: 512 for name in PARTS}
+    name = "issue_invoice: one"
+    (one,) = (w for w in works(measured, memories, busy=False) if w.name == name)
+    assert (one.share, one.cpu, one.asks, one.log_bytes) == (1.0, 5.0, {"GetItem": 2.0}, 126.0)
+    (of_ten,) = (w for w in works(measured, memories, busy=True) if w.name == name)
+    assert (of_ten.share, of_ten.cpu, of_ten.asks) == (0.1, 2.0, {"GetItem": 0.5})
+    assert (of_ten.write_units, of_ten.log_bytes) == pytest.approx((0.3, 12.6))
+
+
+def sampled(cpu: float, calls: float) -> Samples:
+    return Samples(
+        cpu=[cpu], calls={"GetItem": calls}, write_units=3.0, log_bytes=100.0, log_lines=1.0
+    )
