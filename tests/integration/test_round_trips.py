@@ -28,6 +28,21 @@ def test_a_link_is_two_writes_and_one_call_to_the_provider(world: World) -> None
     assert len(world.stripe.requests()) == 1
 
 
+def test_a_containers_first_link_reads_its_caller_settings_and_secrets_besides(
+    world: World,
+) -> None:
+    def first_link(key: str) -> list[str]:
+        world.new_container("create_payment")
+        world.aws.calls.clear()
+        assert world.post_payment(key=key).status == 201
+        return asked(world)
+
+    caller, use, settings, secrets = "GetItem", "UpdateItem", "GetItem", "GetParameter"
+    assert first_link("a") == [caller, use, settings, secrets, "PutItem", "PutItem"]
+    # That the key is in use was noted within the minute.
+    assert first_link("b") == [caller, settings, secrets, "PutItem", "PutItem"]
+
+
 def test_money_that_came_is_one_read_and_one_write(world: World) -> None:
     for _ in range(2):
         world.stripe.pay(world.checkout_url(world.create()["id"]))

@@ -20,6 +20,7 @@ from typing import Any
 
 import pytest
 from botocore.session import Session
+from moto.core.models import botocore_stubber
 
 from paylink import bootstrap
 from paylink.adapters import aws
@@ -58,12 +59,11 @@ def test_a_start_connects_to_nobody_and_reads_nothing(
         raise AssertionError("a start must not connect")
 
     world.module("reference")  # the world itself is there
-    world.aws.calls.clear()
     world.stripe.forget_requests()
     with monkeypatch.context() as offline:
         offline.setattr(socket.socket, "connect", refuse)
+        offline.setattr(botocore_stubber, "enabled", False)  # it would answer instead of AWS
         world.module(function)
-    assert world.aws.calls == []
     assert world.stripe.requests() == []
 
 
@@ -97,6 +97,43 @@ def test_clients_are_there_before_the_first_call(
     world.module("create_payment")
     for part in (bootstrap.table, bootstrap.payments, bootstrap.providers, bootstrap.authenticator):
         assert part.cache_info().currsize == 1
+
+
+def operations(world: World) -> set[str]:
+    """What the SDK was called for since this was last asked."""
+    asked = {operation for operation, _ in world.aws.calls}
+    world.aws.calls.clear()
+    return asked
+
+
+def test_whatever_the_first_calls_ask_of_aws_was_rehearsed_at_the_start(
+    world: World, restored: list[Callable[[], object]]
+) -> None:
+    operations(world)
+    world.module("create_payment")
+    rehearsed = operations(world)
+    link = world.create()
+    assert operations(world) <= rehearsed
+    world.stripe.pay(world.checkout_url(link["id"]))
+    told = world.provider_event("checkout.session.completed")
+    operations(world)
+    world.module("stripe_webhook")
+    rehearsed = operations(world)
+    assert world.deliver(told).json["outcome"] == "succeeded"
+    assert operations(world) <= rehearsed
+
+
+def test_a_rehearsal_leaves_nothing_behind(world: World) -> None:
+    world.create()
+    table = bootstrap.table()
+    before = world.aws.items()
+    table.rehearse()
+    bootstrap.credentials().rehearse()
+    assert world.aws.items() == before
+    table.write([table.put({"pk": "A", "sk": "A", "what": "real"})])
+    found = table.get("A", "A")
+    assert found is not None
+    assert found["what"] == "real"
 
 
 def test_copies_of_a_snapshot_do_not_draw_the_same_random_numbers(

@@ -181,6 +181,27 @@ def test_no_text_leads_to_any_other_error(text: str) -> None:
         Authenticator(MemoryApiKeys(Memory()), FakeClock()).caller_with(text)
 
 
+def test_a_keys_use_is_noted_once_a_minute_whichever_container_sees_it(
+    keys: MemoryApiKeys, clock: FakeClock
+) -> None:
+    key, plain = generate("org_1", "live", "shop", START)
+    keys.add(key)
+
+    def noted() -> datetime | None:
+        """After the first call of a new container."""
+        Authenticator(keys, clock).caller_with(plain)
+        found = keys.get(key.id)
+        assert found is not None
+        return found.last_used_at
+
+    first = clock()
+    assert noted() == first
+    clock.advance(seconds=59)
+    assert noted() == first
+    clock.advance(seconds=1)
+    assert noted() == clock()
+
+
 class KeysThatNoteNothing(MemoryApiKeys):
     """The table reads, and does not write."""
 

@@ -13,7 +13,7 @@ import random
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import paylink.observability  # noqa: F401 - gives every module's logger its form
 from paylink.settings import Settings
@@ -79,6 +79,21 @@ def ready(*parts: Callable[[], object]) -> None:
         gc.enable()
 
 
+class _Rehearsing(Protocol):
+    def rehearse(self) -> None:
+        """Does the usual calls once, and to nobody."""
+
+
+_Made = TypeVar("_Made", bound=_Rehearsing)
+
+
+def _rehearsed(made: _Made) -> _Made:
+    """For what nearly every first call waits for."""
+    if _started_by_lambda():
+        made.rehearse()
+    return made
+
+
 @cache
 def _safe_to_copy() -> None:
     """A snapshot of a started function is restored any number of times. Nothing that was made has a
@@ -110,7 +125,8 @@ def table() -> Table:
     from paylink.adapters.dynamodb.table import Table
 
     # DynamoDB checks what it is sent; the SDK's own check before costs as much as the signature.
-    return Table(client("dynamodb", parameter_validation=False), settings().table_name)
+    made = Table(client("dynamodb", parameter_validation=False), settings().table_name)
+    return _rehearsed(made)
 
 
 @cache
@@ -290,7 +306,7 @@ def credentials() -> SsmCredentials:
     from paylink.adapters.aws import client
     from paylink.adapters.ssm import SsmCredentials
 
-    return SsmCredentials(client("ssm"), settings().secrets_prefix)
+    return _rehearsed(SsmCredentials(client("ssm"), settings().secrets_prefix))
 
 
 @cache

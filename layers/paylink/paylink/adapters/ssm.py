@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from cachetools import TTLCache
 from pydantic import TypeAdapter, ValidationError
 
+from paylink.adapters.aws import rehearsal
 from paylink.domain.organization import MODES, ORGANIZATION_ID, Mode, ProviderCredentials
 
 if TYPE_CHECKING:
@@ -28,6 +29,11 @@ class SsmCredentials:
         self._prefix = prefix
         self._cache: TTLCache[tuple[str, str], ProviderCredentials] = TTLCache(256, CACHE_SECONDS)
         self._unknown: TTLCache[tuple[str, str], bool] = TTLCache(4096, UNKNOWN_SECONDS)
+
+    def rehearse(self) -> None:
+        """The usual call, once and to nobody."""
+        with rehearsal(self._client, b'{"Parameter":{"Value":""}}'):
+            self._client.get_parameter(Name=self._name("", "sandbox"), WithDecryption=True)
 
     def get(self, organization_id: str, mode: Mode) -> ProviderCredentials | None:
         """None for an organization or mode without secrets, whatever a stranger named."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from cachetools import TTLCache
 
@@ -13,6 +14,7 @@ from paylink.observability import logger
 from paylink.ports import ApiKeyRepository, Clock
 
 CACHE_SECONDS = 60
+_NOTED_EVERY = timedelta(minutes=1)  # by whichever container
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,8 @@ class Authenticator:
             raise UnauthorizedError()
         if key_id not in self._cache:
             self._cache[key_id] = key
-            self._note_use(key)
+            if key.last_used_at is None or self._clock() - key.last_used_at >= _NOTED_EVERY:
+                self._note_use(key)
         return Caller(key.organization_id, key.mode, key.id, key.permissions)
 
     def _note_use(self, key: ApiKey) -> None:

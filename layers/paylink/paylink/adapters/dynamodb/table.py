@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import TypeAdapter
 
+from paylink.adapters.aws import rehearsal
 from paylink.domain.errors import StateConflictError
 from paylink.domain.events import DomainEvent
 from paylink.domain.organization import Owner
@@ -183,6 +184,16 @@ class Table:
     def __init__(self, client: DynamoDBClient, name: str) -> None:
         self.client = client
         self.name = name
+
+    def rehearse(self) -> None:
+        """The usual calls, once and to nobody, with an item that has values of each kind."""
+        item: Item = {"pk": "", "sk": "", "number": 1, "list": [True], "map": {"text": ""}}
+        put = self.put(item, "attribute_not_exists(pk)")
+        update = self.update("", "", "SET a = :a", {":a": ""}, "attribute_exists(pk)")
+        with rehearsal(self.client, json.dumps({"Item": encode(item)}).encode()):
+            self.get("", "")
+            for operations in ([put], [update], [put, update]):
+                self.write(operations)
 
     def get(self, pk: str, sk: str) -> Item | None:
         """A consistent read: what was answered a moment ago is there.
