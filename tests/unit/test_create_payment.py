@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
@@ -322,16 +323,24 @@ def test_a_refusal_after_a_stored_failure_leaves_nothing_either(world: World) ->
     assert world.memory.records == {}
 
 
-def test_a_refusal_that_comes_too_late_takes_nothing_away_from_who_took_over(world: World) -> None:
+def overtaken(world: World, then: Callable[[CheckoutSession], CheckoutSession]) -> None:
+    """The next checkout is asked for so slowly that the retry makes the link meanwhile."""
     real = world.provider.create_session
 
-    def slow(_session: CheckoutSession) -> CheckoutSession:
+    def slow(session: CheckoutSession) -> CheckoutSession:
         world.provider.create_session = real  # type: ignore[method-assign]
         world.clock.advance(seconds=LEASE.total_seconds())
         world.create(request=a_request())
-        raise ProviderRejectedError("Too slow.", param="amount")
+        return then(session)
 
     world.provider.create_session = slow  # type: ignore[method-assign]
+
+
+def test_a_refusal_that_comes_too_late_takes_nothing_away_from_who_took_over(world: World) -> None:
+    def refused(_session: CheckoutSession) -> CheckoutSession:
+        raise ProviderRejectedError("Too slow.", param="amount")
+
+    overtaken(world, refused)
     with pytest.raises(ProviderRejectedError):
         world.create(request=a_request())
     payment = world.only_payment()
@@ -473,16 +482,12 @@ def test_a_rival_that_finishes_first_is_agreed_with_on_the_retry(world: World) -
 
 def test_whoever_was_overtaken_keeps_no_newer_draft(world: World) -> None:
     """It would be asked for under a key of its own, and be a second checkout."""
-    real = world.provider.create_session
 
-    def slow(session: CheckoutSession) -> CheckoutSession:
-        world.provider.create_session = real  # type: ignore[method-assign]
-        world.clock.advance(seconds=LEASE.total_seconds())
-        world.create(request=a_request())
+    def failed(session: CheckoutSession) -> CheckoutSession:
         world.provider.fail("create_session", "stored")
-        return real(session)
+        return world.provider.create_session(session)
 
-    world.provider.create_session = slow  # type: ignore[method-assign]
+    overtaken(world, failed)
     with pytest.raises(IdempotencyInProgressError):
         world.create(request=a_request())
     payment = world.only_payment()
