@@ -145,6 +145,8 @@ PARTS = {
     "payments: get": Part(),
 }
 TOGETHER = 10
+BUDGET = 45.0
+"""Dollars for a million payments where much is going on."""
 MEMORIES = (256, 512, 1024)
 
 
@@ -175,10 +177,13 @@ def works(
     return done
 
 
-def cost_tables(scenarios: Mapping[str, Samples], memories: Mapping[str, int]) -> dict[str, str]:
-    """The parts of the page that come from here, by their marks; none if not all was measured."""
+def cost_tables(
+    scenarios: Mapping[str, Samples], memories: Mapping[str, int]
+) -> tuple[dict[str, str], list[str]]:
+    """The parts of the page that come from here, by their marks, and what is over its budget; none
+    if not all was measured."""
     if not {*PARTS, *(part.full for part in PARTS.values() if part.full)} <= scenarios.keys():
-        return {}
+        return {}, []
     each = works(scenarios, memories, busy=False)
     alone = dollars(LIFE, each, 1)
     busy = dollars(LIFE, works(scenarios, memories, busy=True), TOGETHER)
@@ -186,12 +191,12 @@ def cost_tables(scenarios: Mapping[str, Samples], memories: Mapping[str, int]) -
         [name, *(f"{figure:.2f}" for found in (alone, busy) for figure in found[name])]
         for name in alone
     ]
-    sums = [f"**{sum(cost for _, cost in found.values()):.2f}**" for found in (alone, busy)]
+    together = [sum(cost for _, cost in found.values()) for found in (alone, busy)]
+    sums = [f"**{total:.2f}**" for total in together]
+    over = [f"a million payments: ${together[1]:.2f}"] if together[1] > BUDGET else []
     heads = ["service", "alone: a payment", "$ a million", "busy: a payment", "$ a million"]
-    return {
-        "costs": table(heads, [*rows, ["**together**", "", sums[0], "", sums[1]]]),
-        "memory": _memory_table(each, scenarios),
-    }
+    costs = table(heads, [*rows, ["**together**", "", sums[0], "", sums[1]]])
+    return {"costs": costs, "memory": _memory_table(each, scenarios)}, over
 
 
 def _memory_table(done: Sequence[Work], scenarios: Mapping[str, Samples]) -> str:

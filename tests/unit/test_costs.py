@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from benchmarks.costs import PARTS, Life, Work, dollars, works
+from benchmarks.costs import PARTS, Life, Work, cost_tables, dollars, works
 from benchmarks.measure import Samples
 
 LIFE = Life(requests=2, events=1, messages=1, documents=1)
@@ -72,6 +74,17 @@ def test_of_a_full_batch_each_event_has_its_part() -> None:
     (of_ten,) = (w for w in works(measured, memories, busy=True) if w.name == name)
     assert (of_ten.share, of_ten.cpu, of_ten.asks) == (0.1, 2.0, {"GetItem": 0.5})
     assert (of_ten.write_units, of_ten.log_bytes) == pytest.approx((0.3, 12.6))
+
+
+@pytest.mark.parametrize(("units", "over"), [(3.0, False), (30.0, True)])
+def test_what_costs_more_than_was_aimed_at_is_said(units: float, over: bool) -> None:
+    measured = replace(sampled(cpu=5.0, calls=2.0), write_units=units, peak=[50.0])
+    scenarios = dict.fromkeys([*PARTS, *(p.full for p in PARTS.values() if p.full)], measured)
+    memories = {name.partition(":")[0]: 512 for name in PARTS}
+    tables, dear = cost_tables(scenarios, memories)
+    assert tables.keys() == {"costs", "memory"}
+    assert bool(dear) is over
+    assert cost_tables({"create_payment": measured}, memories) == ({}, [])
 
 
 def sampled(cpu: float, calls: float) -> Samples:
