@@ -88,6 +88,8 @@ class Failure:
     skip: int = 0
     after: bool = False
     """The call is done first: the answer is lost, not the request."""
+    repeated: bool = False
+    """It is done and its answer lost, and the SDK's own retry is answered."""
     matching: Callable[[dict[str, Any]], bool] = lambda _parameters: True
 
 
@@ -175,6 +177,10 @@ class Aws:
         operations = TABLE_WRITES if operation == "write" else (operation,)
         self.failures.append(Failure(operations, code, **how))
 
+    def lose_answer_once(self, operation: str, **how: Any) -> None:
+        """The next such call is made twice: its answer is lost, and the SDK tries again."""
+        self.fail_once(operation, repeated=True, **how)
+
     def call(self, client: Any, operation: str, parameters: dict[str, Any]) -> Any:
         """Stands in for every call of every client."""
         if operation == "DescribeStacks":
@@ -193,8 +199,10 @@ class Aws:
                 failure.skip -= 1
                 continue
             self.failures.remove(failure)
-            if failure.after:
+            if failure.after or failure.repeated:
                 _real_call(client, operation, parameters)
+            if failure.repeated:
+                break
             error = {"Error": {"Code": failure.code, "Message": "asked for by a test"}}
             raise client.exceptions.from_code(failure.code)(error, operation)
         return _real_call(client, operation, parameters)

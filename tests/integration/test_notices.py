@@ -48,6 +48,14 @@ def test_the_owner_of_a_switched_off_endpoint_is_told_once(world: World) -> None
     assert len(world.aws.mails()) == 1
 
 
+def test_a_claim_whose_answer_was_lost_keeps_the_owner_from_nothing(world: World) -> None:
+    _, event = switched_off(world)
+    world.aws.lose_answer_once("UpdateItem", matching=lambda p: "NOTICE#" in str(p["Key"]))
+    assert failures_of(world, event) == []
+    assert world.aws.failures == []
+    assert len(world.aws.mails()) == 1
+
+
 def test_of_a_failing_one_the_owner_is_told_with_its_last_event(world: World) -> None:
     with receiver(lambda _path, _before: Answer(500)) as company:
         endpoint = register(world, company.url, ["customer.created"])

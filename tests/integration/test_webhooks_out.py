@@ -474,6 +474,27 @@ def test_a_call_that_comes_early_waits_on(world: World) -> None:
         assert 50 < sent["Entries"][0]["DelaySeconds"] <= 72
 
 
+def test_o1_an_attempt_whose_record_was_written_without_an_answer_has_a_next_one(
+    world: World,
+) -> None:
+    with receiver(lambda _path, before: Answer(500 if before == 0 else 200)) as company:
+        endpoint = register(world, company.url, ["customer.created"])
+        fails(world, endpoint, 1)
+        world.customer({"email": "b@customer.example"})
+        world.fan_out()
+        world.aws.lose_answer_once("PutItem")
+        waiting = deliveries(world, endpoint)[0]
+        world.call_delivery(waiting["id"], endpoint["id"])
+        assert world.aws.failures == []
+        name, sent = world.aws.calls[-1]
+        delivery = deliveries(world, endpoint)[0]
+        assert (delivery["id"], delivery["status"]) == (waiting["id"], "pending")
+        assert len(delivery["attempts"]) == 1
+        assert name == "SendMessageBatch"
+        assert delivery["id"] in sent["Entries"][0]["MessageBody"]
+        assert 50 < sent["Entries"][0]["DelaySeconds"] <= 72
+
+
 # -- by hand
 
 
