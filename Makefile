@@ -74,8 +74,9 @@ race: install ## 200 rounds of every race, with a table of their outcomes (ROUND
 	@PAYLINK_RACE_ROUNDS=$(or $(ROUNDS),200) .venv/bin/python -m pytest tests/local/test_race_rounds.py
 
 .PHONY: crash
-crash: install ## Every fault at every step of every flow, with a table of what was answered
-	@PAYLINK_CRASHES=all .venv/bin/python -m pytest tests/local/test_crashes.py
+crash: install ## Every fault at every step of every flow, with a table of what was answered (STACKS=3)
+	@$(PYTHON) local/bootstrap.py
+	@PAYLINK_CRASHES=all .venv/bin/python -m pytest tests/local/test_crashes.py --numprocesses $(or $(STACKS),3) --dist worksteal
 
 # Functions find nothing in it but what runs them.
 .venv-bench/.installed: benchmarks/requirements.txt | _python

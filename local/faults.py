@@ -12,6 +12,7 @@ the provider are counted by function, and the one that a test named goes wrong:
 it, `times` in all (once):
 
     die, die_after            the function's process ends before the call is carried out, or after
+    stall, stall_after        it stands still before or after it, until Lambda's time limit ends it
     lose                      it is carried out, the connection breaks before the answer
     time_out, time_out_after  no answer in time; not carried out, or carried out. Nobody waits.
     error                     DynamoDB, or another service of AWS, answers `code` instead of
@@ -34,11 +35,13 @@ VERDICT_HEADER = b"x-local-verdict"
 VERDICTS = {
     "die": "die",
     "die_after": "die",
+    "stall": "stall",
+    "stall_after": "stall",
     "lose": "reset",
     "time_out": "time_out",
     "time_out_after": "time_out",
 }
-CARRIED_OUT = {"die_after", "lose", "time_out_after"}
+CARRIED_OUT = {"die_after", "stall_after", "lose", "time_out_after"}
 KINDS = {*VERDICTS, "error"}
 _READS = ("Get", "BatchGet", "TransactGet", "Query", "Scan", "List", "Describe", "Receive")
 

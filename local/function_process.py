@@ -1,8 +1,8 @@
 """Runs in each function's process of the local stack, before its code: makes faults happen.
 
 Requests to this machine say which function makes them, and answers to them may carry a verdict of
-`local.faults`: the process ends, or the call fails as if the network had. What is deployed to AWS
-has nothing of this.
+`local.faults`: the process ends or stands still, or the call fails as if the network had. What is
+deployed to AWS has nothing of this.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import http.client
 import os
 import signal
+import threading
 from typing import Any
 
 FUNCTION = os.environ.get("AWS_LAMBDA_FUNCTION_NAME", "")
@@ -30,6 +31,8 @@ def getresponse(self: http.client.HTTPConnection) -> http.client.HTTPResponse:
     verdict = response.getheader("x-local-verdict") if self.host in HERE else None
     if verdict == "die":
         os.kill(os.getpid(), signal.SIGKILL)
+    if verdict == "stall":
+        threading.Event().wait()
     if verdict == "reset":
         raise ConnectionResetError("a fault that was asked for")
     if verdict == "time_out":

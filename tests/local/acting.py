@@ -29,9 +29,14 @@ class Api:
     def post(
         self, path: str, body: dict[str, Any] | None = None, key: str | None = None
     ) -> httpx.Response:
+        return self.ask("POST", path, body, key)
+
+    def ask(
+        self, method: str, path: str, body: dict[str, Any] | None = None, key: str | None = None
+    ) -> httpx.Response:
         headers = self._headers | ({"idempotency-key": key} if key else {})
         while True:
-            answer = self.stack.http.post(path, json=body, headers=headers)
+            answer = self.stack.http.request(method, path, json=body, headers=headers)
             if answer.status_code != 429:
                 return answer
             time.sleep(float(answer.headers["retry-after"]))

@@ -24,18 +24,22 @@ from tests.local.trouble import Trouble
 
 CLIENTS = Path(__file__).parent / "clients"
 Outcomes = Counter[str]
+OUTCOMES = "outcomes"
 
 
 @pytest.fixture(scope="session")
-def stack() -> Iterator[Stack]:
-    """At the end, what all tests had it log and store is looked through for secrets."""
+def stack(worker_id: str) -> Iterator[Stack]:
+    """One for each process of tests.
+
+    At the end, what all tests had it log and store is looked through for secrets.
+    """
     running = os.environ.get("PAYLINK_TEST_STATE")
     if running:
         with contextlib.closing(Stack.at(Path(running).resolve())) as found:
             yield found
             assert leaks(found) == []
         return
-    state = ROOT / ".local" / "tests"
+    state = ROOT / ".local" / ("tests" if worker_id == "master" else f"tests-{worker_id}")
     make("stop", state=state)
     shutil.rmtree(state, ignore_errors=True)
     started = make("run", state=state, **ports_environment())
@@ -56,22 +60,22 @@ def _untroubled_sandbox(request: pytest.FixtureRequest) -> Iterator[None]:
         request.getfixturevalue("stack").control("POST", "clear", {})
 
 
-@pytest.fixture(scope="module")
-def table(request: pytest.FixtureRequest) -> Iterator[dict[str, Outcomes]]:
-    """How often which outcome was seen; printed when a module's tests are over."""
-    seen: dict[str, Outcomes] = {}
-    yield seen
-    with request.config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
-        for test, outcomes in seen.items():
-            print(f"\n{test}")
-            for outcome, count in outcomes.most_common():
-                print(f"  {count:5d}  {outcome}")
-
-
 @pytest.fixture
-def outcomes(request: pytest.FixtureRequest, table: dict[str, Outcomes]) -> Outcomes:
-    name = request.node.name.removeprefix("test_").replace("_", " ")
-    return table.setdefault(name, Counter())
+def outcomes(request: pytest.FixtureRequest) -> Iterator[Outcomes]:
+    """How often which outcome was seen; printed when all tests are over."""
+    seen: Outcomes = Counter()
+    yield seen
+    request.node.user_properties.append((OUTCOMES, dict(seen)))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    reports = [report for kind in terminalreporter.stats.values() for report in kind]
+    for report in (one for one in reports if getattr(one, "when", None) == "teardown"):
+        for seen in (value for name, value in report.user_properties if name == OUTCOMES):
+            test = report.nodeid.rpartition("::test_")[2].replace("_", " ")
+            terminalreporter.write_line(f"\n{test}")
+            for outcome, count in Counter(seen).most_common():
+                terminalreporter.write_line(f"  {count:5d}  {outcome}")
 
 
 @pytest.fixture

@@ -2,418 +2,30 @@
 
 Every flow is run once undisturbed, to see its steps: writes to AWS and calls of the provider. Then
 it is run anew for each step and each thing that can go wrong there, and finished as whoever waits
-for it would: the caller and the buyer ask again, the provider, the queue, the stream and the
-schedule come back by themselves. ``make crash`` plays all of it and prints what was answered;
-``make test`` plays a part.
+for it would. ``make crash`` plays all of it and prints what was answered; ``make test`` plays a
+part.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-import time
 import uuid
-from abc import ABC, abstractmethod
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Literal
 
-import httpx
 import pytest
 
-from paylink.domain.invoice import invoice_id_for
-from tests.local.acting import (
-    Api,
-    await_page,
-    charge,
-    customer_with_card,
-    pay,
-    said,
-    session_at,
-    sweep,
-    with_ended_session,
-    with_two_sessions,
-)
 from tests.local.books import check_books
 from tests.local.conftest import Outcomes
+from tests.local.flows import FLOWS, LONG_FLOWS, Create, Flow, Run
 from tests.local.stack import Stack, wait_for
-from tests.local.trouble import Fault, Step, Trouble, faults_of
+from tests.local.trouble import STALLS, Fault, Step, Trouble, faults_of
 
 ALL = os.environ.get("PAYLINK_CRASHES") == "all"
-# A claim of a crashed request holds for as long as its function may run, 28 seconds at most.
-PATIENCE = 60
-
-
-@dataclass
-class Run:
-    """One run of a flow: whose it is, and what became of it."""
-
-    api: Api
-    key: str = field(default_factory=lambda: f"crash-{uuid.uuid4()}")
-    payment: dict[str, Any] = field(default_factory=dict)
-    wanted: Any = None
-    told: list[str] = field(default_factory=list)
-
-    def ask(self, path: str, body: dict[str, Any] | None = None) -> httpx.Response:
-        """One request under the run's key."""
-        answer = self.api.post(path, body, self.key)
-        self.told.append(said(answer))
-        return answer
-
-    def insist(self, ask: Callable[[], httpx.Response]) -> dict[str, Any]:
-        """Asks until there is an answer for good; it is a success."""
-        deadline = time.monotonic() + PATIENCE
-        while True:
-            answer = ask()
-            if answer.status_code < 400:
-                found: dict[str, Any] = answer.json()["data"]
-                return found
-            waits = said(answer) in {"409 idempotency_in_progress", "409 charge_in_progress"}
-            assert waits or answer.status_code >= 500, answer.text
-            assert time.monotonic() < deadline, self.told
-            time.sleep(1)
-
-
-class Flow(ABC):
-    """``function`` is the one that is disturbed.
-
-    ``claims``: after a crash, the caller's key is claimed until the function's time is over.
-    ``queued``: the function runs some time after the act.
-    """
-
-    function: str
-    paid = True
-    claims = False
-    queued = False
-
-    def __init__(self, stack: Stack, trouble: Trouble) -> None:
-        self.stack = stack
-        self.trouble = trouble
-
-    def prepare(self) -> Run:
-        """All that comes before the function's run."""
-        api = Api(self.stack)
-        return Run(api, payment=api.create())
-
-    @abstractmethod
-    def act(self, run: Run) -> None:
-        """Makes the function run, whatever comes of it."""
-
-    @abstractmethod
-    def finish(self, run: Run) -> None:
-        """What those do who wait for its work."""
-
-    def steps(self) -> list[Step]:
-        """What the function did since the last time that the trouble was cleared."""
-        return self.trouble.steps(self.function)
-
-    def check(self, run: Run, stored: dict[str, Any]) -> None:
-        """What is so in this flow, beside what the books say of every payment."""
-        assert stored["status"] == ("succeeded" if self.paid else "canceled"), run.told
-
-
-class Create(Flow):
-    function = "create_payment"
-    paid = False
-    claims = True
-
-    def prepare(self) -> Run:
-        return Run(Api(self.stack))
-
-    def act(self, run: Run) -> None:
-        run.ask("/payments", {"amount": 4900, "currency": "eur", "description": run.key})
-
-    def finish(self, run: Run) -> None:
-        body = {"amount": 4900, "currency": "eur", "description": run.key}
-        run.payment = run.insist(lambda: run.ask("/payments", body))
-        assert run.ask("/payments", body).json()["data"]["id"] == run.payment["id"]
-
-    def check(self, run: Run, stored: dict[str, Any]) -> None:
-        assert stored["status"] == "pending"
-        (known,) = (s["id"] for s in stored["sessions"] if not s.get("ended"))
-        assert self.stack.session_of(run.payment) == known
-
-
-class OpenAndPay(Flow):
-    function = "pay_page"
-
-    def prepare(self) -> Run:
-        api = Api(self.stack)
-        payment, _ = with_ended_session(api)
-        await_page(self.stack, payment)
-        return Run(api, payment=payment)
-
-    def act(self, run: Run) -> None:
-        run.told.append(str(self.stack.http.post(run.payment["url"]).status_code))
-
-    def finish(self, run: Run) -> None:
-        def opened() -> httpx.Response | None:
-            answer = self.stack.http.post(run.payment["url"])
-            run.told.append(str(answer.status_code))
-            return answer if "/c/pay/" in answer.headers.get("location", "") else None
-
-        assert pay(self.stack, session_at(wait_for(opened, "the way to a checkout")))
-
-
-class Settle(Flow):
-    function = "stripe_webhook"
-
-    def prepare(self) -> Run:
-        run = super().prepare()
-        self.stack.control("POST", "webhooks/hold", {})
-        assert pay(self.stack, self.stack.session_of(run.payment))
-        (run.wanted,) = self.stack.events("checkout.session.completed", run.payment["id"])
-        return run
-
-    def act(self, run: Run) -> None:
-        sent = self.stack.control("POST", "webhooks/resend", {"event": run.wanted["id"]})
-        run.told += [str(a["status"]) for d in sent["deliveries"] for a in d["attempts"]]
-
-    def finish(self, run: Run) -> None:
-        self.stack.control("POST", "clear", {})
-        self.stack.await_payment(run.payment["id"], status="succeeded")
-
-
-class Charge(Flow):
-    function = "charge_payment"
-    claims = True
-
-    def prepare(self) -> Run:
-        run = Run(Api(self.stack))
-        run.wanted = customer_with_card(run.api)
-        return run
-
-    def _ask(self, run: Run) -> httpx.Response:
-        answer = charge(run.api, run.wanted, run.key)
-        run.told.append(said(answer))
-        return answer
-
-    def act(self, run: Run) -> None:
-        self._ask(run)
-
-    def finish(self, run: Run) -> None:
-        run.payment = run.insist(lambda: self._ask(run))
-
-    def check(self, run: Run, stored: dict[str, Any]) -> None:
-        super().check(run, stored)
-        theirs = [
-            p for p in self.stack.items("PAYMENT#") if p.get("customer_public_id") == run.wanted
-        ]
-        assert [p["id"] for p in theirs if p.get("kind") == "charge"] == [stored["id"]]
-
-
-class Cancel(Flow):
-    function = "payments"
-    paid = False
-    claims = True
-
-    def act(self, run: Run) -> None:
-        run.ask(f"/payments/{run.payment['id']}/cancel")
-
-    def finish(self, run: Run) -> None:
-        run.insist(lambda: run.ask(f"/payments/{run.payment['id']}/cancel"))
-
-
-class Refund(Flow):
-    function = "transactions"
-    claims = True
-
-    def prepare(self) -> Run:
-        run = super().prepare()
-        hold_news_of_refunds(self.stack)
-        assert pay(self.stack, self.stack.session_of(run.payment))
-        self.stack.await_payment(run.payment["id"], status="succeeded")
-        stored = self.stack.stored(f"PAYMENT#{run.payment['id']}", "PAYMENT")
-        run.wanted = f"/transactions/{stored['settlement']['transaction_id']}/refund"
-        return run
-
-    def act(self, run: Run) -> None:
-        run.ask(run.wanted, {"amount": 1000})
-
-    def finish(self, run: Run) -> None:
-        run.insist(lambda: run.ask(run.wanted, {"amount": 1000}))
-        self.stack.control("POST", "clear", {})
-
-    def check(self, run: Run, stored: dict[str, Any]) -> None:
-        super().check(run, stored)
-        assert stored["amount_refunded"] == 1000
-
-
-class Sweep(Flow):
-    function = "expire_links"
-    paid = False
-
-    def prepare(self) -> Run:
-        api = Api(self.stack)
-        deadline = datetime.now(UTC) + timedelta(minutes=31)
-        run = Run(api, wanted=deadline + timedelta(seconds=1))
-        sweep(self.stack, self.stack.aws("lambda"), run.wanted)
-        run.payment = api.create(expiresAt=deadline.isoformat())
-        return run
-
-    def act(self, run: Run) -> None:
-        answer = self.stack.aws("lambda").invoke(
-            FunctionName=f"{self.stack.about['stackName']}-expire_links",
-            Payload=json.dumps({"time": run.wanted.isoformat()}),
-        )
-        counts = json.loads(answer["Payload"].read())
-        told = [f"{count} {name}" for name, count in counts.items() if count in range(1, 9)]
-        run.told.append("error" if "FunctionError" in answer else ", ".join(told))
-
-    def finish(self, run: Run) -> None:
-        run.told.append(f"{sweep(self.stack, self.stack.aws('lambda'), run.wanted)['canceled']}")
-
-
-class Issue(Flow):
-    function = "issue_invoice"
-    queued = True
-
-    def act(self, run: Run) -> None:
-        assert pay(self.stack, self.stack.session_of(run.payment))
-
-    def finish(self, run: Run) -> None:
-        """The queue gives its message again."""
-        self.stack.await_payment(run.payment["id"], invoiceId=...)
-
-
-class Dispatch(Flow):
-    function = "dispatch_events"
-    queued = True
-
-    def prepare(self) -> Run:
-        self.trouble.clear()
-        run = super().prepare()
-        wait_for(lambda: self.trouble.steps(self.function), "the payment's creation on the bus")
-        return run
-
-    def act(self, run: Run) -> None:
-        assert pay(self.stack, self.stack.session_of(run.payment))
-
-    def finish(self, run: Run) -> None:
-        """The stream gives its records again."""
-        self.stack.await_payment(run.payment["id"], invoiceId=...)
-
-    def steps(self) -> list[Step]:
-        """Any of its runs will do: there is one for each write of the table."""
-        return super().steps()[:1]
-
-
-class IssueNote(Flow):
-    """The function of invoices, when money went back."""
-
-    function = "issue_invoice"
-    queued = True
-
-    def prepare(self) -> Run:
-        run = super().prepare()
-        assert pay(self.stack, self.stack.session_of(run.payment))
-        self.stack.await_payment(run.payment["id"], invoiceId=...)
-
-        invoice = f"{invoice_id_for(run.payment['id'])}.pdf"
-        wait_for(lambda: self._is_stored(invoice), "the invoice's PDF", 60)
-        stored = self.stack.stored(f"PAYMENT#{run.payment['id']}", "PAYMENT")
-        run.wanted = f"/transactions/{stored['settlement']['transaction_id']}/refund"
-        return run
-
-    def act(self, run: Run) -> None:
-        assert run.ask(run.wanted, {"amount": 1000}).status_code == 201
-
-    def finish(self, run: Run) -> None:
-        """The queue gives its message again."""
-
-        def noted() -> bool:
-            notes = self.stack.items("CREDIT_NOTE#")
-            theirs = [n["id"] for n in notes if n["payment_id"] == run.payment["id"]]
-            return any(self._is_stored(f"{note}.pdf") for note in theirs)
-
-        wait_for(noted, "the credit note", 60)
-
-    def _is_stored(self, name: str) -> bool:
-        return any(key.endswith(f"/{name}") for key in self.stack.documents())
-
-    def steps(self) -> list[Step]:
-        """Without those of an earlier flow's invoice that comes again."""
-        found = super().steps()
-        mine = [step for step in found if "CREDIT_NOTE" in step.keys or "/cn_" in step.what]
-        return [replace(step, at=at) for at, step in enumerate(mine, 1)]
-
-    def check(self, run: Run, stored: dict[str, Any]) -> None:
-        super().check(run, stored)
-        notes = self.stack.items("CREDIT_NOTE#")
-        theirs = [n for n in notes if n["payment_id"] == stored["id"]]
-        assert [int(n["amount_subtotal"]) + int(n["tax_amount"]) for n in theirs] == [1000]
-
-
-class Hear(Flow):
-    """What no webhook told: the money is found among the undelivered events."""
-
-    function = "hear_undelivered"
-
-    def prepare(self) -> Run:
-        self.act(Run(Api(self.stack)))
-        run = super().prepare()
-        self.stack.control("POST", "webhooks/drop", {})
-        assert pay(self.stack, self.stack.session_of(run.payment))
-        return run
-
-    def act(self, run: Run) -> None:
-        answer = self.stack.aws("lambda").invoke(
-            FunctionName=f"{self.stack.about['stackName']}-hear_undelivered", Payload=b"{}"
-        )
-        run.told.append("error" if "FunctionError" in answer else "heard")
-
-    def finish(self, run: Run) -> None:
-        self.act(run)
-        self.stack.await_payment(run.payment["id"], status="succeeded")
-        self.stack.control("POST", "clear", {})
-
-    def steps(self) -> list[Step]:
-        """One of each kind: it looks at what earlier runs have left, too, and at every account."""
-        found = super().steps()
-        listing = [step for step in found if step.what == "GET /v1/events"]
-        writes = {step.name: step for step in reversed(found) if step.where == "aws"}
-        return [*listing[:1], *writes.values()]
-
-
-class ReturnSurplus(Flow):
-    function = "return_surplus"
-    queued = True
-
-    def prepare(self) -> Run:
-        api = Api(self.stack)
-        hold_news_of_refunds(self.stack)
-        payment, (taken_for_ended, current) = with_two_sessions(api)
-        assert pay(self.stack, current)
-        self.stack.await_payment(payment["id"], invoiceId=...)
-        return Run(api, payment=payment, wanted=taken_for_ended)
-
-    def act(self, run: Run) -> None:
-        assert pay(self.stack, run.wanted)
-
-    def finish(self, run: Run) -> None:
-        """The queue gives its message again."""
-
-        def returned() -> bool:
-            stored = self.stack.stored(f"PAYMENT#{run.payment['id']}", "PAYMENT")
-            return any(r.get("provider_id") for r in stored.get("refunds", []))
-
-        wait_for(returned, "the surplus on its way back", 30)
-        self.stack.control("POST", "clear", {})
-
-
-def hold_news_of_refunds(stack: Stack) -> None:
-    """The webhook would do some of the steps of who makes the refund, or not, as chance has it."""
-    stack.control("POST", "webhooks/hold", {"types": ["refund.*", "charge.refund*"]})
-
-
-FLOWS: tuple[type[Flow], ...] = (
-    *(Create, OpenAndPay, Settle, Charge, Cancel, Refund, Sweep),
-    *(Issue, Dispatch, ReturnSurplus),
-)
-# Their runs wait for queues and accounts: left to `make crash`.
-LONG_FLOWS: tuple[type[Flow], ...] = (IssueNote, Hear)
+Part = Literal["the moment", "aws", "stripe", "standing still"]
 
 
 class Announcements:
@@ -431,20 +43,24 @@ class Announcements:
             lambda: defaultdict(set)
         )
 
-    def of(self, payment_id: str) -> dict[str, int]:
-        """How many events of each type there were; one that came twice counts once."""
+    def of(self, about: str) -> dict[str, int]:
+        """How many events of each type there were about a payment, or else a customer.
+
+        One that came twice counts once.
+        """
         while messages := self._queue.receive_message(
             QueueUrl=self._url, MaxNumberOfMessages=10
         ).get("Messages"):
             for message in messages:
                 event = json.loads(message["Body"])
                 detail = event["detail"]
-                told = self._told[detail["data"].get("paymentId", "")]
+                data = detail["data"]
+                told = self._told[data.get("paymentId") or data.get("customerId", "")]
                 told[event["detail-type"]].add(detail["id"])
                 self._queue.delete_message(
                     QueueUrl=self._url, ReceiptHandle=message["ReceiptHandle"]
                 )
-        return {kind: len(ids) for kind, ids in self._told[payment_id].items()}
+        return {kind: len(ids) for kind, ids in self._told[about].items()}
 
 
 @pytest.fixture
@@ -472,10 +88,18 @@ def a_part_of(steps: list[Step]) -> Iterator[tuple[Step, Fault]]:
     yield (asked or steps)[-1], Fault("die_after")
 
 
+def waits(flow: Flow) -> bool:
+    """Whether a run is finished after all others, so that they need not wait for it.
+
+    A queue's run that comes again might meet the next one's fault.
+    """
+    return flow.claims or (flow.queued and not ALL)
+
+
 def disturbed(
     flow: Flow, cases: Iterable[tuple[Step, Fault]], outcomes: Outcomes
 ) -> Iterator[tuple[Run, str]]:
-    """Runs with one fault each, not finished yet where a claim has to run out first."""
+    """Runs with one fault each, not finished yet where something has to run out first."""
     for step, fault in cases:
         run = flow.prepare()
         flow.trouble.clear()
@@ -484,41 +108,66 @@ def disturbed(
         what = f"{fault.name} at {step.where} {step.at}, {step.name}"
         wait_for(lambda fault=fault: flow.trouble.struck(fault), f"{flow.function}: {what}")
         flow.trouble.clear()
-        if not flow.claims:
+        if not waits(flow):
             flow.finish(run)
         outcomes["steps disturbed"] += 1
         yield run, what
 
 
+def cases_of(part: Part, steps: list[Step]) -> Iterator[tuple[Step, Fault]]:
+    if part == "the moment":
+        yield from a_part_of(steps)
+    elif part == "standing still":
+        yield from ((step, fault) for step in steps for fault in STALLS)
+    else:
+        here = [step for step in steps if step.where == part]
+        yield from ((step, fault) for step in here for fault in faults_of(step))
+
+
+PLAYED: list[tuple[Sequence[type[Flow]], Part]] = [(FLOWS, "the moment")]
+if ALL:
+    # Those that take longest first, for whoever plays several side by side.
+    PLAYED = [
+        ((kind,), part)
+        for part in ("aws", "stripe", "standing still")
+        for kind in reversed((*FLOWS, *LONG_FLOWS))
+    ]
+
+
 @pytest.mark.parametrize(
-    "kinds",
-    [[kind] for kind in (*FLOWS, *LONG_FLOWS)] if ALL else [FLOWS],
-    ids=lambda kinds: kinds[0].__name__,
+    ("kinds", "part"), PLAYED, ids=[f"{kinds[0].__name__}, {part}" for kinds, part in PLAYED]
 )
 def test_what_breaks_off_is_finished_once(
     kinds: Sequence[type[Flow]],
+    part: Part,
     stack: Stack,
     trouble: Trouble,
     announcements: Announcements,
     outcomes: Outcomes,
 ) -> None:
     runs: list[tuple[Flow, Run, str]] = []
-    for kind in kinds:
-        flow = kind(stack, trouble)
-        first, steps = undisturbed(flow)
-        assert steps
-        runs.append((flow, first, "undisturbed"))
-        everything = ((step, fault) for step in steps for fault in faults_of(step))
-        cases = everything if ALL else a_part_of(steps)
-        runs += [(flow, run, what) for run, what in disturbed(flow, cases, outcomes)]
-    for flow, run, _ in runs:
-        if flow.claims:
-            flow.finish(run)
-    stored = check_books(stack, {run.payment["id"] for _, run, _ in runs}, seconds=120)
-    for flow, run, what in runs:
-        payment = stored[run.payment["id"]]
-        flow.check(run, payment)
-        outcomes[f"{flow.function}: {what}: {', then '.join(run.told) or 'by itself'}"] += 1
+    with contextlib.ExitStack() as lasting:
+        for kind in kinds:
+            flow = kind(stack, trouble, lasting)
+            first, steps = undisturbed(flow)
+            assert steps
+            runs.append((flow, first, "undisturbed"))
+            with contextlib.ExitStack() as limits:
+                if part == "standing still":  # which is soon over if the function has little time
+                    limits.enter_context(trouble.limited(flow.function, flow.limit))
+                broken_off = disturbed(flow, cases_of(part, steps), outcomes)
+                runs += [(flow, run, what) for run, what in broken_off]
+        for flow, run, what in runs:
+            if flow.claims or (waits(flow) and what != "undisturbed"):
+                flow.finish(run)
+        ids = {id_ for _, run, _ in runs for id_ in (run.payment["id"], *run.others)}
+        stored = check_books(stack, ids, seconds=120)
+        for flow, run, what in runs:
+            flow.check(run, stored[run.payment["id"]])
+            outcomes[f"{flow.function}: {what}: {', then '.join(run.told) or 'by itself'}"] += 1
+            if run.customer:
+                await_told(announcements, run.customer, {"customer.erased": 1})
+    for payment in stored.values():
         expect_each_event_once(announcements, payment)
     described = [p["line_items"][0]["description"] for p in stack.items("PAYMENT#")]
     assert [described.count(run.key) for flow, run, _ in runs if isinstance(flow, Create)] == [
@@ -544,11 +193,16 @@ def expect_each_event_once(announcements: Announcements, payment: dict[str, Any]
     if payment.get("surplus"):
         expected["payment.received_twice"] = len(payment["surplus"])
 
-    def all_told() -> bool:
-        told = announcements.of(payment["id"])
-        return all(told.get(kind, 0) >= count for kind, count in expected.items())
-
-    wait_for(all_told, f"the events of {payment['id']}", 30)
-    told = announcements.of(payment["id"])
+    told = await_told(announcements, payment["id"], expected)
     told.pop("payment.refunded", None)
     assert told == expected, payment
+
+
+def await_told(
+    announcements: Announcements, about: str, expected: dict[str, int]
+) -> dict[str, int]:
+    def look() -> dict[str, int] | None:
+        told = announcements.of(about)
+        return told if all(told.get(kind, 0) >= n for kind, n in expected.items()) else None
+
+    return wait_for(look, f"{expected} of {about}", 30)

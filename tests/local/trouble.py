@@ -6,6 +6,7 @@ sandbox's own (`local/stripe_sandbox/README.md`).
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from typing import Any, Literal
 
 import httpx
 
-from tests.local.stack import Stack
+from tests.local.stack import Stack, wait_for
 
 Where = Literal["aws", "stripe"]
 PERSISTENT = 60
@@ -60,6 +61,7 @@ class Fault:
 
 
 DEATHS = (Fault("die"), Fault("die_after"))
+STALLS = (Fault("stall"), Fault("stall_after"))
 OF_NETWORK = (
     Fault("time_out", PERSISTENT),
     Fault("time_out_after", PERSISTENT),
@@ -84,11 +86,14 @@ OF_STRIPE = (
     Fault("stripe:error"),
     Fault("stripe:error", PERSISTENT),
     Fault("stripe:error_after"),
+    Fault("stripe:hang"),
+    Fault("stripe:hang", PERSISTENT),
+    Fault("stripe:hang_after"),
 )
 
 
 def faults_of(step: Step) -> Iterator[Fault]:
-    """All that can happen to a step."""
+    """All that can happen to a step, but that the function stands still there."""
     yield from DEATHS
     yield from OF_NETWORK
     if step.in_table:
@@ -107,6 +112,7 @@ class Trouble:
         about = stack.about
         self._doors = {"aws": about["awsEndpointUrl"], "stripe": about["stripeUrl"]}
         self._client = httpx.Client(timeout=40, trust_env=False)
+        self._lambda, self._sqs = stack.aws("lambda"), stack.aws("sqs")
 
     def close(self) -> None:
         self._client.close()
@@ -156,6 +162,41 @@ class Trouble:
         if fault.code:
             fault_of_ours["code"] = fault.code
         self._ask(step.where, "POST", fault_of_ours)
+
+    @contextlib.contextmanager
+    def limited(self, function: str, seconds: int) -> Iterator[None]:
+        """While it lasts, the function is ended so soon."""
+        usual = self._lambda.get_function_configuration(FunctionName=self._named(function))
+        self._limit(function, seconds)
+        try:
+            yield
+        finally:
+            self._limit(function, usual["Timeout"])
+
+    def _limit(self, function: str, seconds: int) -> None:
+        name = self._named(function)
+        self._lambda.update_function_configuration(FunctionName=name, Timeout=seconds)
+
+        def taken_up() -> bool:
+            now = self._lambda.get_function_configuration(FunctionName=name)
+            return bool(now["LastUpdateStatus"] == "Successful" and now["State"] == "Active")
+
+        wait_for(taken_up, f"{function} with {seconds} s")
+
+    @contextlib.contextmanager
+    def soon_again(self, function: str, seconds: int = 5) -> Iterator[None]:
+        """While it lasts, what the function didn't take from its queues comes again so soon."""
+        with contextlib.ExitStack() as before:
+            sources = self._lambda.list_event_source_mappings(FunctionName=self._named(function))
+            for source in sources["EventSourceMappings"]:
+                queue = source["EventSourceArn"].rpartition(":")[2]
+                url = self._sqs.get_queue_url(QueueName=queue)["QueueUrl"]
+                name = "VisibilityTimeout"
+                asked = self._sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[name])
+                self._sqs.set_queue_attributes(QueueUrl=url, Attributes={name: str(seconds)})
+                usual = {"QueueUrl": url, "Attributes": asked["Attributes"]}
+                before.callback(self._sqs.set_queue_attributes, **usual)
+            yield
 
     def struck(self, fault: Fault) -> bool:
         """Whether the one fault that was made has happened."""
