@@ -111,6 +111,16 @@ webhooks: install ## 1,000 events to 20 endpoints, 5 of them dead and 5 slow, on
 	@.venv-audit/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/audit.txt
 	@touch $@
 
+.venv-mutants/.installed: requirements/mutants.txt requirements/dev.txt | _python
+	@echo "Installing requirements/mutants.txt into .venv-mutants"
+	@test -x .venv-mutants/bin/python || $(PYTHON) -m venv .venv-mutants
+	@.venv-mutants/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt -r requirements/mutants.txt
+	@touch $@
+
+.PHONY: mutants
+mutants: .venv-mutants/.installed ## Change the domain in small ways, and list what no unit test notices (about 20 minutes)
+	@.venv-mutants/bin/python -m tools.mutants
+
 .PHONY: check
 check: install .venv-sam/.installed .venv-audit/.installed ## Style, types, template, reference, licenses
 	@.venv/bin/ruff check .
