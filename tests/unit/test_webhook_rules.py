@@ -84,6 +84,12 @@ def test_nothing_else_is(status: int | None) -> None:
     assert after(Attempt(START, 20, status, None)).delivery.status == "pending"
 
 
+def test_the_newest_answer_is_the_one_that_is_shown() -> None:
+    assert DELIVERY.response_code is None
+    answered = after(Attempt(START, 20, 503), after(failed).delivery).delivery
+    assert answered.response_code == 503
+
+
 def test_the_third_failed_event_in_a_row_switches_off_and_is_told_once() -> None:
     last_try = replace(DELIVERY, tries=7)
     concluded = after(failed, last_try, replace(ENDPOINT, failed_in_row=2))
@@ -129,6 +135,11 @@ def test_a_worse_lane_is_entered_at_once_and_left_by_a_better_answer_in_time() -
         "slow",
     ]
     assert lanes(slow, failed, later(fine, minutes=9)) == ["slow", "failing", "failing"]
+
+
+def test_an_answer_is_slow_from_two_seconds_on() -> None:
+    assert lanes(replace(slow, milliseconds=1999)) == ["prompt"]
+    assert lanes(replace(slow, milliseconds=2000)) == ["slow"]
 
 
 def test_a_new_one_begins_among_those_that_may_hang_until_it_answers() -> None:

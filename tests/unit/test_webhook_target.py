@@ -111,7 +111,13 @@ def test_x3_a_url_that_leads_inside_or_could_be_read_twice_is_refused(url: str) 
     [
         ("https://hooks.example.com", "hooks.example.com", 443, "/", "hooks.example.com"),
         ("https://Hooks.Example.com./a?b=c", "hooks.example.com", 443, "/a?b=c", None),
-        ("https://hooks.example.com:8443/a", "hooks.example.com", 8443, "/a", None),
+        (
+            "https://hooks.example.com:8443/a",
+            "hooks.example.com",
+            8443,
+            "/a",
+            "hooks.example.com:8443",
+        ),
         ("https://8.8.8.8/", "8.8.8.8", 443, "/", "8.8.8.8"),
         ("https://[2606:4700::1111]/", "2606:4700::1111", 443, "/", "[2606:4700::1111]"),
         ("https://xn--hks-sna.example/", "xn--hks-sna.example", 443, "/", None),
@@ -174,7 +180,18 @@ def test_an_ipv4_address_passes_only_if_it_is_a_public_host(address: IPv4Address
     "url", ["http://127.0.0.1:9000/", "http://localhost:9000/", "https://[::1]:9000/"]
 )
 def test_the_local_stack_may_call_this_machine(url: str) -> None:
-    assert parse_target(url, local=True).port == 9000
+    target = parse_target(url, local=True)
+    assert (target.port, target.authority) == (9000, url.split("/")[2])
+
+
+def test_a_host_is_named_without_the_port_that_goes_without_saying() -> None:
+    for url, authority in (
+        ("http://localhost:80/", "localhost"),
+        ("http://localhost:443/", "localhost:443"),
+        ("https://localhost:80/", "localhost:80"),
+        ("https://localhost:443/", "localhost"),
+    ):
+        assert parse_target(url, local=True).authority == authority
 
 
 @pytest.mark.parametrize(

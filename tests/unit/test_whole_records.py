@@ -152,6 +152,13 @@ def test_a_declined_attempt() -> None:
     assert told_members.items() <= event.data.items()
 
 
+def test_money_settles_the_payment_unless_it_is_surplus_or_never_came() -> None:
+    paid = replace(TRANSACTION, paid_at=START)
+    assert paid.settles
+    assert not replace(paid, surplus=True).settles
+    assert not TRANSACTION.settles
+
+
 def test_a_paid_one_has_no_failure_whatever_the_attempt_says() -> None:
     attempt = Attempt("ch_9", CARD, "card_declined", "Declined.", "ch_9", "lost_card")
     after = changed(observe(LINK, checkout("paid", attempt), LATER, "evt_1")).after
