@@ -880,7 +880,6 @@ class FakeProvider(FakeCharges, FakeDisputes, FakeRefunds):
                 currency=checkout.currency,
                 amount_subtotal=checkout.amount,
                 tax_amount=checkout.tax,
-                amount_total=checkout.amount + checkout.tax,
                 tax_status="final" if checkout.tax else "pending",
                 tax_lines=(line,) if checkout.tax else (),
                 payment_intent_id=checkout.intent_id,

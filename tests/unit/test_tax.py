@@ -54,7 +54,7 @@ def test_tax_is_added_half_up(amount: int, percentage: str, tax: int) -> None:
     settled = taxed(amount, percentage)
     assert (settled.amount_subtotal, settled.tax_amount) == (amount, tax)
     assert settled.amount_total == amount + tax
-    assert settled.status == "final"
+    assert (settled.status, settled.asked) == ("final", False)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import get_args
 
 import pytest
 
@@ -16,6 +17,7 @@ from paylink.domain.dispute import Dispute, DisputeState, newly_opened, observe_
 from paylink.domain.errors import (
     DuplicateError,
     ProviderRejectedError,
+    ProviderUnavailableError,
     TaxCalculationError,
     ValidationError,
 )
@@ -31,6 +33,7 @@ from paylink.domain.payment import (
     CheckoutState,
     HistoryEntry,
     LineItem,
+    Outcome,
     Payment,
     Refund,
     Settlement,
@@ -86,7 +89,6 @@ def checkout(outcome: str, attempt: Attempt | None) -> CheckoutState:
         currency="eur",
         amount_subtotal=1000,
         tax_amount=200,
-        amount_total=1200,
         tax_status="final",
         tax_lines=(),
         payment_intent_id="pi_1",
@@ -216,6 +218,11 @@ def test_a_charge_that_was_given_up_says_what_it_waited_for() -> None:
     )
     declined = charge_state("failed", Attempt("ch_1", CARD, "card_declined", "Declined.", "ch_1"))
     assert given_up(declined) == replace(declined, status="expired")
+
+
+def test_a_charge_is_pending_while_nothing_is_known_of_its_money() -> None:
+    pending = [outcome for outcome in get_args(Outcome) if charge_state(outcome).pending]
+    assert pending == ["unpaid", "requires_action"]
 
 
 def test_a_charge_that_was_refused_before_money_was_asked_for() -> None:
@@ -574,3 +581,5 @@ def test_errors_name_the_field_and_the_code_where_there_is_one() -> None:
     }
     assert TaxCalculationError("No.").details is None
     assert ValidationError.of("", "It is no object.").message == "It is no object."
+    busy = ProviderUnavailableError("Busy.", headers={"retry-after": "1"})
+    assert (busy.message, busy.headers) == ("Busy.", {"retry-after": "1"})

@@ -131,7 +131,6 @@ class CheckoutState:
     currency: str
     amount_subtotal: int
     tax_amount: int
-    amount_total: int
     tax_status: TaxStatus
     tax_lines: tuple[TaxLine, ...] = ()
     payment_intent_id: str | None = None
@@ -373,7 +372,7 @@ class Payment:
             ends = [s.expires_at + AFTER_THE_END for s in self.sessions if s.id and not s.ended]
             end = max(ends, default=None)
         following = next_check(self.status, self.checks + 1, end, now)
-        return replace(self, check_at=following, checks=self.checks + 1 if following else 0)
+        return replace(self, check_at=following, checks=self.checks + 1)
 
     def check_put_off(self, now: datetime) -> Payment:
         """The payment after a look that the provider didn't answer."""

@@ -280,7 +280,7 @@ def conclude(
         reason: DisabledReason = "gone" if gone else "failing"
         after = replace(after, is_active=False, disabled_reason=reason, updated_at=now)
         return Conclusion(failed, after, (_disabled(after, failed, now),))
-    return _concluded(failed, endpoint, after, attempt)
+    return Conclusion(failed, after.in_lane(attempt.lane, now))
 
 
 def _concluded(

@@ -130,7 +130,6 @@ def checkout_state(session: Session) -> CheckoutState:
         currency=session.currency or "",
         amount_subtotal=subtotal,
         tax_amount=total - subtotal,
-        amount_total=total,
         tax_status=_tax_status(session),
         tax_lines=_tax_lines(session),
         payment_intent_id=intent.id if intent else None,
