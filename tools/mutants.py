@@ -64,9 +64,7 @@ def main() -> None:
     prepare()
     mutmut("run")
     for line in mutmut("results", stdout=subprocess.PIPE).stdout.splitlines():
-        name, _, outcome = line.strip().partition(": ")
-        print(f"\n{outcome}", flush=True)
-        mutmut("show", name)
+        mutmut("show", line.strip().partition(":")[0])
 
 
 if __name__ == "__main__":

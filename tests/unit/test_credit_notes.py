@@ -119,6 +119,15 @@ def test_tax_of_a_part_is_its_share_of_all_that_went_back() -> None:
     assert [note.number for note in notes] == [f"CN-2026-{n:06d}" for n in (1, 2, 3, 4)]
 
 
+def test_of_several_taxes_the_largest_remainder_gets_the_unit_that_is_left() -> None:
+    # 4 of 6 are 3 1/3 of 5 and 2/3 of 1.
+    (note,) = credited(invoice_of(6, (5, 1)), [8])
+    assert [line.amount for line in note.tax_lines] == [3, 1]
+    # Of equal ones the first.
+    (note,) = credited(invoice_of(8, (2, 2)), [3])
+    assert [line.amount for line in note.tax_lines] == [1, 0]
+
+
 def test_tax_is_never_more_than_what_went_back() -> None:
     invoice = invoice_of(10, (10,))
     notes = credited(invoice, [1, 1, 1, 1])

@@ -17,6 +17,7 @@ from paylink.domain.payment import (
     PAYABLE,
     TRANSITIONS,
     Attempt,
+    Change,
     CheckoutMismatchError,
     CheckoutSession,
     CheckoutState,
@@ -321,8 +322,8 @@ def test_a_link_is_announced_once() -> None:
     change = announce(in_status("pending"), LATER, "create")
     assert [event.type for event in change.events] == [events.PAYMENT_CREATED]
     assert change.events[0].data["url"] == "https://pay.example.com/pay/pay_1"
-    assert announce(change.after, LATER, "pay_page").events == ()
-    assert announce(change.after, LATER, "pay_page").after == change.after
+    assert (change.before, change.events[0].time) == (in_status("pending"), LATER)
+    assert announce(change.after, LATER, "pay_page") == Change(change.after, change.after)
 
 
 @pytest.mark.parametrize("reason", ["requested", "expired"])

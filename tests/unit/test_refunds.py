@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
+from typing import get_args
 
 import pytest
 
@@ -16,7 +18,7 @@ from paylink.domain.errors import (
     UnknownPaymentError,
     ValidationError,
 )
-from paylink.domain.payment import Refund
+from paylink.domain.payment import Refund, RefundStatus
 from paylink.domain.refund import without_refund
 from tests.unit.fakes import START
 from tests.unit.world import World, a_payment, charge_of
@@ -298,6 +300,13 @@ def test_surplus_that_the_seller_returned_by_hand_is_not_returned_again(world: W
     world.return_surplus(payment_id, surplus)
     assert len(world.provider.refunds) == 1
     assert world.memory.transactions[surplus].status == "refunded"
+
+
+@pytest.mark.parametrize("status", get_args(RefundStatus))
+def test_a_refund_counts_unless_it_came_to_nothing_or_was_never_made(status: RefundStatus) -> None:
+    made = Refund("re_1", "txn_1", 100, status, START, provider_id="re_stripe")
+    assert made.counts is (status in {"pending", "requires_action", "succeeded"})
+    assert not replace(made, provider_id=None).counts
 
 
 def test_a_refund_that_came_to_nothing_takes_no_other_with_it() -> None:

@@ -41,6 +41,7 @@ from paylink.domain.payment import (
     cancel,
     event_about,
     observe,
+    told_of,
 )
 from paylink.domain.refund import RefundState, observe_refunds, refund_of
 from tests.unit.fakes import START
@@ -152,6 +153,31 @@ def test_a_declined_attempt() -> None:
         "failureMessage": "Declined.",
     }
     assert told_members.items() <= event.data.items()
+
+
+def test_what_events_tell_of_their_payment() -> None:
+    told = {
+        "paymentId": "pay_1",
+        "kind": "link",
+        "status": "succeeded",
+        "amount": 1200,
+        "amountSubtotal": 1000,
+        "taxAmount": 200,
+        "currency": "eur",
+        "description": "Design work",
+        "customerId": "user_17",
+    }
+    paid_with = {
+        "paymentTransactionId": "txn_1",
+        "paymentMethod": "card",
+        "subPaymentMethod": "visa",
+    }
+    assert told_of(PAID, events.PAYMENT_REFUNDED) == told
+    assert told_of(PAID, events.PAYMENT_SUCCEEDED) == {**told, **paid_with}
+    asked = {**told, "status": "pending", "amount": 1000, "taxAmount": 0}
+    assert told_of(LINK, events.PAYMENT_CREATED) == {**asked, "url": LINK.url}
+    assert told_of(LINK, events.PAYMENT_SUCCEEDED) == asked
+    assert (LINK.paid_with, LINK.paid_by_transaction) == (None, None)
 
 
 def test_money_settles_the_payment_unless_it_is_surplus_or_never_came() -> None:
@@ -470,8 +496,8 @@ def test_what_an_invoice_tells() -> None:
     paid, issued = "2026-11-25T12:05:00.000Z", "2026-11-25T12:05:01.000Z"
     unknown = replace(PAID, settlement=replace(PAID.settlement, payment_method=None))  # type: ignore[type-var]
     assert issue(unknown, seller, 2026, 7, LATER).payment_method is None
-    told_of = announcement(invoice, unknown).data
-    assert (told_of["paymentMethod"], told_of["subPaymentMethod"]) == (None, None)
+    unsaid = announcement(invoice, unknown).data
+    assert (unsaid["paymentMethod"], unsaid["subPaymentMethod"]) == (None, None)
     event = announcement(invoice, PAID)
     assert (event.type, event.organization_id, event.mode) == ("invoice.issued", "org_1", "sandbox")
     assert facts(invoice).items() <= event.data.items()
