@@ -60,11 +60,14 @@ def test_a_currency_is_known_in_any_case(code: str) -> None:
     assert currency_named(code).code == "usd"
 
 
-@pytest.mark.parametrize("code", ["", "us", "usdx", "xxx", "btc", "ＵＳＤ", "uſd", " usd", "İsk"])
+@pytest.mark.parametrize(
+    "code", ["", "us", "usdx", "xxx", "btc", "ＵＳＤ", "uſd", " usd", "İsk", "\u212arw"]
+)
 def test_what_is_no_currency_is_refused(code: str) -> None:
     with pytest.raises(ValidationError) as refused:
         currency_named(code)
     assert refused.value.param == "currency"
+    assert refused.value.message == "currency: This is not a currency that can be charged."
 
 
 @pytest.mark.parametrize(
