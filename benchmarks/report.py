@@ -23,13 +23,14 @@ FLOOR_NAMES = {
     "validated": "*floor: + pydantic, Powertools' resolver*",
     "stripe_client": "*floor: + StripeClient*",
     "page": "*floor: the resolver's, + jinja2, babel*",
+    "sender": "*floor: + S3, SES*",
     "consumer": "*floor: boto3 with S3, pydantic, Powertools' batches*",
     "mailer": "*floor: + SES, jinja2, babel*",
 }
 # Those of what has more to import than a call of the API; of the others, see `floor_of`.
 OWN_FLOORS = {
     "pay_page": "page",
-    "send_invoice": "page",
+    "send_invoice": "sender",
     "issue_invoice": "consumer",
     "send_mails": "mailer",
 }

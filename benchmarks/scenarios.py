@@ -15,7 +15,7 @@ from benchmarks.stack import Stack, sample
 _BATCH = 50  # deliveries made at once
 CALLED_FLOORS = ("empty", "put_item", "validated", "stripe_client")
 # The others are only started.
-FLOORS = (*CALLED_FLOORS, "page", "consumer", "mailer")
+FLOORS = (*CALLED_FLOORS, "page", "sender", "consumer", "mailer")
 
 
 @dataclass(frozen=True)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from paylink.domain.credit_note import CreditNote
-from paylink.domain.invoice import Invoice
-from paylink.domain.organization import Mode, Organization
-from paylink.domain.webhook import DisabledReason
+if TYPE_CHECKING:  # what is written about
+    from paylink.domain.credit_note import CreditNote
+    from paylink.domain.invoice import Invoice
+    from paylink.domain.organization import Mode, Organization
+    from paylink.domain.webhook import DisabledReason
 
 # Narrower than the standard: what a header could be broken with is never part of it.
 _ADDRESS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@[A-Za-z0-9.-]{1,253}", re.ASCII)

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from paylink.adapters.dynamodb.documents import DynamoDocuments
-from paylink.adapters.dynamodb.payments import payment_key
+from paylink.adapters.dynamodb.keys import payment_key
 from paylink.adapters.dynamodb.table import ConditionFailedError, Table, outbox, shape
 from paylink.domain.credit_note import CreditNote
 from paylink.domain.events import DomainEvent

@@ -28,6 +28,7 @@ from paylink.adapters.dynamodb.idempotency import (
     record_item,
     record_key,
 )
+from paylink.adapters.dynamodb.keys import payment_key
 from paylink.adapters.dynamodb.lists import Lists, list_attributes
 from paylink.adapters.dynamodb.table import (
     SCHEMA,
@@ -55,16 +56,11 @@ from paylink.ports import (
     VersionConflictError,
 )
 
-PAYMENT = "PAYMENT"
 DUE_SHARDS = 8
 _DUE_PAGE = 100
 
 _payments = TypeAdapter(Payment)
 _transactions = TypeAdapter(Transaction)
-
-
-def payment_key(payment_id: str) -> Key:
-    return f"PAYMENT#{payment_id}", PAYMENT
 
 
 def payment_told(item: Item) -> Told:

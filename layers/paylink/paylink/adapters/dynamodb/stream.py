@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from paylink.adapters.dynamodb.invoices import INVOICE, invoice_told
-from paylink.adapters.dynamodb.payments import PAYMENT, payment_told
+from paylink.adapters.dynamodb.keys import PAYMENT
+from paylink.adapters.dynamodb.payments import payment_told
 from paylink.adapters.dynamodb.table import decode, events_of, nothing
 from paylink.services.dispatch_events import StreamRecord
 

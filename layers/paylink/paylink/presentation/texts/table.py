@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 
-@dataclass(frozen=True, kw_only=True)
+# Nobody compares or prints these, and making the methods for it takes as long as all the rest.
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Texts:
     """The words of one language."""
 
