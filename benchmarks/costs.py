@@ -87,7 +87,9 @@ class Life:
     events: int
     """On the bus."""
     messages: int
-    """In queues; each is sent by itself, and received and deleted with its batch."""
+    """In queues, which are received and deleted with their batch."""
+    sent_together: int
+    """Of these messages, those that are sent with their batch; the others each by itself."""
     documents: int
 
 
@@ -100,7 +102,9 @@ def dollars(life: Life, works: Sequence[Work], together: int) -> dict[str, tuple
         "DynamoDB, write units": sum(work.times * work.write_units for work in works),
         "DynamoDB, read units": sum(work.times * work.read_units for work in works),
         "EventBridge, events": life.events,
-        "SQS, requests": life.messages * (1 + 2 / together),
+        "SQS, requests": life.messages
+        - life.sent_together
+        + (life.sent_together + 2 * life.messages) / together,
         "S3, PDFs stored": life.documents,
     }
     found = {name: (count, count * DOLLARS_PER_MILLION[name]) for name, count in each.items()}
@@ -119,7 +123,7 @@ def _wait(name: str) -> float:
 # A guest's link: created, opened, paid, with its invoice, told by one webhook and read once. Stripe
 # tells of a payment twice, by its checkout and by its intent. Four events reach the bus; one leads
 # to the invoice's queue, one to the webhooks', and that to an endpoint's. No mail is sent.
-LIFE = Life(requests=5, events=4, messages=3, documents=1)
+LIFE = Life(requests=5, events=4, messages=3, sent_together=1, documents=1)
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,11 @@
 """Off the bus, by its queue: paid payments' invoices, and credit notes as their refunds are."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 
 from paylink import bootstrap
-from paylink.consumer import Envelope, batch_consumer, payments_named
+from paylink.consumer import Envelope, Handle, batch_consumer, payments_named
 from paylink.presentation import documents
 from paylink.services.issue_credit_notes import issue_credit_notes
 from paylink.services.issue_invoice import Numbered, issue_invoice, number_invoices
@@ -29,6 +30,7 @@ def issue(numbered: dict[str, Numbered], envelope: Envelope) -> None:
 
 
 @batch_consumer
-def lambda_handler(envelopes: Sequence[Envelope]) -> Callable[[Envelope], None]:
+@contextmanager
+def lambda_handler(envelopes: Sequence[Envelope]) -> Iterator[Handle]:
     numbered = number_invoices(payments_named(envelopes), bootstrap.issue_ports())
-    return partial(issue, numbered)
+    yield partial(issue, numbered)

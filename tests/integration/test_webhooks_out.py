@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 from commet import webhook_events as commet_events
 from commet.resources.webhooks import Webhooks
 from commet.webhook_events import _from_dict  # as its own `as_…` methods do
@@ -594,3 +595,55 @@ def test_an_event_that_does_not_say_whether_it_is_waited_for_is_queued(world: Wo
     entry = {"Source": "paylink", "DetailType": told["detail-type"], "EventBusName": BUS_NAME}
     world.aws.events.put_events(Entries=[{**entry, "Detail": json.dumps(told["detail"])}])
     assert len(world.aws.take_messages("webhooks")) == 1
+
+
+def test_the_events_of_a_run_read_endpoints_once_and_are_queued_together(
+    world: World, company: Receiver
+) -> None:
+    register(world, company.url, ["customer.created"])
+    for _ in range(3):
+        world.customer({"email": "a@customer.example"})
+    world.dispatch()
+    waiting = world._queued("fan_out_event", "webhooks")
+    world.aws.calls.clear()
+    assert world.invoke("fan_out_event", waiting) == {"batchItemFailures": []}
+    asked = [operation for operation, _ in world.aws.calls]
+    assert asked == ["Query", *["PutItem"] * 3, "SendMessageBatch"]
+
+
+def test_a_run_whose_calls_are_not_queued_comes_again_as_a_whole(
+    world: World, company: Receiver
+) -> None:
+    register(world, company.url, ["customer.created"])
+    for _ in range(3):
+        world.customer({"email": "a@customer.example"})
+    world.dispatch()
+    waiting = world._queued("fan_out_event", "webhooks")
+    world.aws.fail_once("SendMessageBatch")
+    with pytest.raises(ClientError):
+        world.invoke("fan_out_event", waiting)
+    assert world.invoke("fan_out_event", waiting) == {"batchItemFailures": []}
+    world.send_webhooks()
+    assert len({delivery.headers["webhook-id"] for delivery in company.got}) == 3
+    assert len(company.got) == 3
+
+
+def test_an_event_that_cannot_be_kept_comes_again_and_the_others_are_queued(
+    world: World, company: Receiver
+) -> None:
+    register(world, company.url, ["customer.created"])
+    for _ in range(3):
+        world.customer({"email": "a@customer.example"})
+    world.dispatch()
+    waiting = world._queued("fan_out_event", "webhooks")
+    world.aws.fail_once("PutItem", skip=1)
+    answer = world.invoke("fan_out_event", waiting)
+    broken = waiting["Records"][1]["messageId"]
+    assert answer == {"batchItemFailures": [{"itemIdentifier": broken}]}
+    world.send_webhooks()
+    assert len(company.got) == 2
+    assert world.invoke("fan_out_event", {"Records": [waiting["Records"][1]]}) == {
+        "batchItemFailures": []
+    }
+    world.send_webhooks()
+    assert len(company.got) == 3

@@ -9,7 +9,7 @@ import pytest
 from benchmarks.costs import PARTS, Life, Work, cost_tables, dollars, works
 from benchmarks.measure import Samples
 
-LIFE = Life(requests=2, events=1, messages=1, documents=1)
+LIFE = Life(requests=2, events=1, messages=2, sent_together=1, documents=1)
 
 
 def work(**changes: object) -> Work:
@@ -43,7 +43,7 @@ def test_a_million_payments_cost_what_the_list_says() -> None:
             "DynamoDB, write units": 2.50,
             "DynamoDB, read units": 0.125,
             "EventBridge, events": 1.00,
-            "SQS, requests": 1.20,
+            "SQS, requests": 2.40,
             "S3, PDFs stored": 5.00,
             "Lambda, GB-seconds": 0.616 * 1769 / 1024 * 13.3334,
             "CloudWatch, kB of logs": (500 + 2 * 246) / 1000 * 0.50,
@@ -54,7 +54,7 @@ def test_a_million_payments_cost_what_the_list_says() -> None:
 def test_full_batches_share_runs_and_two_requests_of_each_message() -> None:
     found = {name: amount for name, (amount, _) in dollars(LIFE, [work(share=0.1)], 10).items()}
     assert found["Lambda, requests"] == pytest.approx(0.1)
-    assert found["SQS, requests"] == pytest.approx(1.2)
+    assert found["SQS, requests"] == pytest.approx(1.5)
     assert found["Lambda, GB-seconds"] == pytest.approx(0.616 * 1769 / 1024)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Any
 
 from aws_lambda_powertools.utilities.batch import (
@@ -28,28 +28,31 @@ Handler = Callable[[dict[str, Any], LambdaContext], Any]
 
 def consumer(handle: Handle) -> Handler:
     """The Lambda handler of a queue of events."""
-    return batch_consumer(lambda _envelopes: handle)
+    return batch_consumer(lambda _envelopes: nullcontext(handle))
 
 
-def batch_consumer(begin: Callable[[Sequence[Envelope]], Handle]) -> Handler:
-    """The same, where something is done for all events of a batch together: ``begin`` gets those
-    that can be read, and returns what handles each."""
+def batch_consumer(
+    together: Callable[[Sequence[Envelope]], AbstractContextManager[Handle]],
+) -> Handler:
+    """The same, where something is done for all events of a batch together: ``together`` gets those
+    that can be read, and holds what handles each. If it fails at its end, all of them come again.
+    """
     processor = BatchProcessor(event_type=EventType.SQS)
 
     @run_by_aws
     def lambda_handler(event: dict[str, Any], context: LambdaContext) -> Any:
-        handle = begin(_readable(event["Records"]))
+        with together(_readable(event["Records"])) as handle:
 
-        def one(record: SQSRecord) -> None:
-            envelope = record.json_body
-            with logger.append_context_keys(**_ids(envelope["detail"])):
-                try:
-                    handle(envelope)
-                except Exception:
-                    logger.exception("an event was not handled")
-                    raise
+            def one(record: SQSRecord) -> None:
+                envelope = record.json_body
+                with logger.append_context_keys(**_ids(envelope["detail"])):
+                    try:
+                        handle(envelope)
+                    except Exception:
+                        logger.exception("an event was not handled")
+                        raise
 
-        return process_partial_response(event, one, processor, context)
+            return process_partial_response(event, one, processor, context)
 
     return lambda_handler
 

@@ -7,14 +7,17 @@ once; and whatever this is stopped at, the event comes again.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from functools import cache
 from typing import cast
 
 from paylink.domain import events
 from paylink.domain.events import DomainEvent
 from paylink.domain.organization import Mode
 from paylink.domain.webhook import WebhookEndpoint, delivery_of
-from paylink.domain.webhook_events import outgoing
+from paylink.domain.webhook_events import Outgoing, outgoing
 from paylink.ports import Clock, DeliveryCall, DeliveryQueue, WebhookRepository
 
 logger = logging.getLogger(__name__)
@@ -50,21 +53,40 @@ def _endpoints(event: DomainEvent, webhooks: WebhookRepository) -> Sequence[Webh
         return None
 
 
-def fan_out_event(
-    event: DomainEvent, *, webhooks: WebhookRepository, queue: DeliveryQueue, clock: Clock
-) -> None:
-    """Keeps and queues the deliveries of an event, once, however often it comes."""
-    if event.type == events.WEBHOOK_DELIVERY_RESENT:
-        # An endpoint that failed before is tried where it holds up nobody else.
-        data = event.data
-        queue.send([DeliveryCall(data["deliveryId"], data["endpointId"], lane="failing")])
-        return
-    wanted = outgoing(event.type, event.data)
-    if not wanted:
-        return
-    now = clock()
+@contextmanager
+def fanning_out(
+    *, webhooks: WebhookRepository, queue: DeliveryQueue, clock: Clock
+) -> Iterator[Callable[[DomainEvent], None]]:
+    """Holds what keeps the deliveries of an event, once, however often it comes; all are queued
+    together at the end, and each owner's endpoints are read once."""
+    calls: list[DeliveryCall] = []
+    endpoints_of = cache(webhooks.endpoints)
+
+    def fan_out(event: DomainEvent) -> None:
+        if event.type == events.WEBHOOK_DELIVERY_RESENT:
+            # An endpoint that failed before is tried where it holds up nobody else.
+            data = event.data
+            calls.append(DeliveryCall(data["deliveryId"], data["endpointId"], lane="failing"))
+            return
+        wanted = outgoing(event.type, event.data)
+        if wanted:
+            endpoints = endpoints_of(event.organization_id, cast("Mode", event.mode))
+            calls.extend(_kept(event, wanted, endpoints, webhooks, clock()))
+
+    yield fan_out
+    queue.send(calls)
+
+
+def _kept(
+    event: DomainEvent,
+    wanted: Sequence[Outgoing],
+    endpoints: Sequence[WebhookEndpoint],
+    webhooks: WebhookRepository,
+    now: datetime,
+) -> list[DeliveryCall]:
+    """The calls for an event's deliveries, which are on record."""
     calls = []
-    for endpoint in webhooks.endpoints(event.organization_id, cast("Mode", event.mode)):
+    for endpoint in endpoints:
         for webhook in wanted:
             if not endpoint.wants(webhook.name):
                 continue
@@ -72,7 +94,6 @@ def fan_out_event(
             delivery = webhooks.add_delivery(delivery)
             if delivery.status == "pending":
                 calls.append(DeliveryCall(delivery.id, endpoint.id, endpoint.lane))
-    queue.send(calls)
     logger.info(
         "event fanned out",
         extra={
@@ -81,3 +102,4 @@ def fan_out_event(
             "delivery_ids": [call.delivery_id for call in calls],
         },
     )
+    return calls
