@@ -5,50 +5,22 @@ from __future__ import annotations
 import socket
 import ssl
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
 
 from paylink.adapters.webhook_http import HttpWebhooks
 from paylink.domain.webhook import Attempt
 from paylink.domain.webhook_target import TargetRefusedError
-from tests.receiver import Answer, receiver
+from tests.receiver import Answer, certificate, receiver
 
 NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 
 
 def send(sender: HttpWebhooks, url: str) -> Attempt:
     return sender.send(url, {"x-commet-event": "x"}, b"{}", NOW)
-
-
-def certificate(folder: Path, name: str) -> Path:
-    """A key and a certificate of its own making for a name, in one file."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    now = datetime.now(UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    file = folder / "certificate.pem"
-    file.write_bytes(private + made.public_bytes(Encoding.PEM))
-    return file
 
 
 def resolving(*answers: Sequence[str]) -> HttpWebhooks:
