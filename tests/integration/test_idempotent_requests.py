@@ -194,6 +194,23 @@ def test_a_crash_blocks_until_the_lease_is_over_and_ends_with_one_payment(
     assert world.events_of(world.aws.item("PAYMENT#")["id"]) == ["payment.created"]
 
 
+@pytest.mark.parametrize("write", [0, 1], ids=["claim", "payment"])
+def test_a_write_whose_answer_was_lost_is_not_taken_for_somebody_elses(
+    world: World, write: int
+) -> None:
+    """DynamoDB's client asks again, and the condition doesn't hold any more."""
+    world.aws.lose_answer_once("PutItem", skip=write)
+    first = world.post_payment(key="k")
+    assert (first.status, world.aws.failures) == (201, [])
+    assert world.post_payment(key="k").data == first.data
+    assert_one_payment_with_one_session(world)
+
+
+def test_without_a_key_a_lost_answer_is_no_conflict_either(world: World) -> None:
+    world.aws.lose_answer_once("PutItem")
+    assert (world.post_payment().status, world.aws.failures) == (201, [])
+
+
 def test_a_claim_lasts_as_long_as_the_function_can(world: World) -> None:
     crash(world, "PutItem", skip=1)
     world.post_payment(key="k")

@@ -674,9 +674,17 @@ def test_an_answer_without_a_payment_takes_the_key(store: Store) -> None:
     with pytest.raises(KeyInUseError) as taken:
         store.payments.add(payment(), record())
     assert taken.value.record == answered
+    another = replace(answered, lease_until=answered.lease_until + timedelta(microseconds=1))
     with pytest.raises(KeyInUseError):
-        store.idempotency.claim(answered, NOW)
-    store.idempotency.claim(answered, answered.expires_at)
+        store.idempotency.claim(another, NOW)
+    store.idempotency.claim(another, answered.expires_at)
+
+
+def test_a_claim_that_is_there_just_so_is_its_own(store: Store) -> None:
+    """Its answer was lost, and the table's client asked again."""
+    for _ in range(2):
+        store.idempotency.claim(record(), NOW)
+    assert store.idempotency.find(record(), NOW) == record()
 
 
 def test_a_lease_is_taken_over_by_one(store: Store) -> None:

@@ -177,7 +177,10 @@ class PaymentRepository(Protocol):
 
 class IdempotencyRepository(Protocol):
     def claim(self, record: IdempotencyRecord, now: datetime) -> None:
-        """Takes the key for a request about to run, or answered already; else KeyInUseError."""
+        """Takes the key for a request about to run, or answered already; else KeyInUseError.
+
+        A record that is there to the microsecond is its own, of a write whose answer was lost.
+        """
 
     def answer(self, record: IdempotencyRecord) -> None:
         """Keeps the answer of a claimed request, unless somebody took it over."""
