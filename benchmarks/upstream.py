@@ -126,7 +126,12 @@ def _question(operation: str, body: bytes) -> str:
 def _resource(path: str) -> str:
     """A path without what differs from call to call."""
     parts = path.partition("?")[0].split("/")
-    return "/".join("…" if any(c.isdigit() for c in p) and len(p) > 3 else p for p in parts)
+    return "/".join("…" if _is_id(part) else part for part in parts)
+
+
+def _is_id(part: str) -> bool:
+    """One in a hundred has no digit, and all are longer than any word."""
+    return len(part) > 24 or (len(part) > 3 and any(c.isdigit() for c in part))
 
 
 def _units(operation: str, body: bytes, content: bytes) -> tuple[float, float]:

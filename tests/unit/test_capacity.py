@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from benchmarks.capacity import batch_read_units, size
+from benchmarks.upstream import _resource
 
 
 def batch(keys: int, *, consistent: bool) -> dict[str, Any]:
@@ -32,3 +33,9 @@ def test_what_is_not_there_costs_as_the_smallest_item_and_what_was_not_read_noth
     left = {"table": {"Keys": [{"pk": {"S": "2"}}]}}
     answer = {"Responses": {"table": [item(10)]}, "UnprocessedKeys": left}
     assert batch_read_units(batch(3, consistent=True), answer) == 2
+
+
+def test_calls_of_one_kind_have_one_name_whatever_their_ids() -> None:
+    for name in ("inv_lESnyySjUFYsnNdGCCivxscQuY.pdf", "inv_7ESnyySjUFYsnNdGCCivxscQuY.pdf"):
+        assert _resource(f"/bucket/org_42/sandbox/{name}?x=1") == "/bucket/…/sandbox/…"
+    assert _resource("/v1/checkout/sessions/cs_test_a1") == "/v1/checkout/sessions/…"
