@@ -123,6 +123,15 @@ def test_whatever_the_first_calls_ask_of_aws_was_rehearsed_at_the_start(
     assert operations(world) <= rehearsed
 
 
+@pytest.mark.parametrize("function", ["issue_invoice", "send_mails", "fan_out_event"])
+def test_nothing_is_rehearsed_where_nobody_waits(
+    world: World, restored: list[Callable[[], object]], function: str
+) -> None:
+    operations(world)
+    world.module(function)
+    assert operations(world) == set()
+
+
 def test_a_rehearsal_leaves_nothing_behind(world: World) -> None:
     world.create()
     table = bootstrap.table()

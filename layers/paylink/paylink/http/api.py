@@ -51,6 +51,7 @@ class Api:
 
             self._routes[key] = guarded
             bootstrap.ready(bootstrap.authenticator, bootstrap.rate_limiter)
+            bootstrap.rehearse()
             self.routes.append(Route(key, handler.__name__, permission, doc))
             return handler
 
@@ -62,6 +63,7 @@ class Api:
         def add(handler: PublicHandler) -> PublicHandler:
             self._routes[key] = handler
             bootstrap.ready()
+            bootstrap.rehearse()
             self.routes.append(Route(key, handler.__name__))
             return handler
 
