@@ -142,25 +142,6 @@ def test_that_it_is_sent_again_names_delivery_and_endpoint() -> None:
     assert told.data == {"deliveryId": DELIVERY.id, "endpointId": "wh_1"}
 
 
-def test_a_delivery_as_it_is_kept_before_its_first_attempt() -> None:
-    assert (
-        Delivery(
-            id=DELIVERY.id,
-            organization_id="org_1",
-            mode="sandbox",
-            endpoint_id="wh_1",
-            event_id=DELIVERY.event_id,
-            event="customer.created",
-            body=DELIVERY.body,
-            created_at=START,
-            updated_at=START,
-            expires_at=START + timedelta(days=30),
-            next_attempt_at=START,
-        )
-        == DELIVERY
-    )
-
-
 def test_the_log_keeps_the_newest_attempts() -> None:
     earlier = tuple(Attempt(START, number, 500) for number in range(30))
     tried = after(Attempt(START, 99, 500), replace(DELIVERY, attempts=earlier)).delivery
