@@ -411,14 +411,20 @@ def test_x3_a_redirect_is_not_followed(world: World) -> None:
         assert (attempt["responseCode"], attempt["error"]) == (302, None)
 
 
+def in_trouble(world: World, company: Receiver) -> dict[str, Any]:
+    """An endpoint whose first event failed once, and whose second is waiting."""
+    endpoint = register(world, company.url, ["customer.created"])
+    fails(world, endpoint, 1)
+    world.customer({"email": "b@customer.example"})
+    world.fan_out()
+    return endpoint
+
+
 def test_an_endpoint_in_trouble_goes_by_the_other_queue_until_it_answers_well(
     world: World,
 ) -> None:
     with receiver(lambda _path, before: Answer(500 if before == 0 else 200)) as company:
-        endpoint = register(world, company.url, ["customer.created"])
-        fails(world, endpoint, 1)
-        world.customer({"email": "b@customer.example"})
-        world.fan_out()
+        endpoint = in_trouble(world, company)
         assert world.aws.take_messages("prompt") == []
         assert len(world.aws.take_messages("failing")) == 1
         world.pass_time(hours=2)
@@ -479,10 +485,7 @@ def test_o1_an_attempt_whose_record_was_written_without_an_answer_has_a_next_one
     world: World,
 ) -> None:
     with receiver(lambda _path, before: Answer(500 if before == 0 else 200)) as company:
-        endpoint = register(world, company.url, ["customer.created"])
-        fails(world, endpoint, 1)
-        world.customer({"email": "b@customer.example"})
-        world.fan_out()
+        endpoint = in_trouble(world, company)
         world.aws.lose_answer_once("PutItem")
         waiting = deliveries(world, endpoint)[0]
         world.call_delivery(waiting["id"], endpoint["id"])
