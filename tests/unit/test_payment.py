@@ -471,3 +471,10 @@ def test_a_link_as_it_was_made_is_found_again_once_it_is_paid() -> None:
     change = observe(opened, state(), LATER, "evt_1")
     assert change is not None
     assert as_made(change.after) == made
+
+
+def test_a_checkout_that_may_have_been_made_is_awaited_and_one_that_ended_is_not() -> None:
+    asked_for = in_status("pending", sessions=(session(id=None, url=None),))
+    assert asked_for.watched(LATER).check_at == LATER + timedelta(minutes=15)
+    over = in_status("pending", sessions=(session(ended=True),))
+    assert over.watched(LATER).check_at is None
