@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-_LINE, _LABELS, _BARS, _MARGIN = 26, 260, 560, 90
+_LINE, _LABELS, _BARS, _MARGIN = 26, 340, 560, 90
 _STYLE = """
 text { font: 13px system-ui, sans-serif; fill: #1f2933 }
 .title { font-weight: 600; font-size: 15px }
@@ -37,7 +37,7 @@ def bars(title: str, lines: Sequence[Bar]) -> str:
         f'<text class="title" x="8" y="22">{escape(title)}</text>',
     ]
     for number, line in enumerate(lines, 1):
-        top = number * _LINE + 14
+        top = number * _LINE + 22
         shade = "floor" if line.floor else "with"
         for kind, value in (("without", line.behind), (shade, line.value)):
             length = value / longest * _BARS
