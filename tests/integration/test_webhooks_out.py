@@ -600,14 +600,19 @@ def test_an_event_that_does_not_say_whether_it_is_waited_for_is_queued(world: Wo
     assert len(world.aws.take_messages("webhooks")) == 1
 
 
-def test_the_events_of_a_run_read_endpoints_once_and_are_queued_together(
-    world: World, company: Receiver
-) -> None:
+def three_waiting(world: World, company: Receiver) -> dict[str, Any]:
+    """Events of one owner that come to `fan_out_event` together."""
     register(world, company.url, ["customer.created"])
     for _ in range(3):
         world.customer({"email": "a@customer.example"})
     world.dispatch()
-    waiting = world._queued("fan_out_event", "webhooks")
+    return world._queued("fan_out_event", "webhooks")
+
+
+def test_the_events_of_a_run_read_endpoints_once_and_are_queued_together(
+    world: World, company: Receiver
+) -> None:
+    waiting = three_waiting(world, company)
     world.aws.calls.clear()
     assert world.invoke("fan_out_event", waiting) == {"batchItemFailures": []}
     asked = [operation for operation, _ in world.aws.calls]
@@ -617,11 +622,7 @@ def test_the_events_of_a_run_read_endpoints_once_and_are_queued_together(
 def test_a_run_whose_calls_are_not_queued_comes_again_as_a_whole(
     world: World, company: Receiver
 ) -> None:
-    register(world, company.url, ["customer.created"])
-    for _ in range(3):
-        world.customer({"email": "a@customer.example"})
-    world.dispatch()
-    waiting = world._queued("fan_out_event", "webhooks")
+    waiting = three_waiting(world, company)
     world.aws.fail_once("SendMessageBatch")
     with pytest.raises(ClientError):
         world.invoke("fan_out_event", waiting)
@@ -634,11 +635,7 @@ def test_a_run_whose_calls_are_not_queued_comes_again_as_a_whole(
 def test_an_event_that_cannot_be_kept_comes_again_and_the_others_are_queued(
     world: World, company: Receiver
 ) -> None:
-    register(world, company.url, ["customer.created"])
-    for _ in range(3):
-        world.customer({"email": "a@customer.example"})
-    world.dispatch()
-    waiting = world._queued("fan_out_event", "webhooks")
+    waiting = three_waiting(world, company)
     world.aws.fail_once("PutItem", skip=1)
     answer = world.invoke("fan_out_event", waiting)
     broken = waiting["Records"][1]["messageId"]
