@@ -1,7 +1,7 @@
 """The Idempotency-Key header: its form, what makes two requests the same, and answers kept for it.
 
-Creating a payment claims its key in its own transaction (`paylink.services.payment_requests`); all
-other writing routes are marked `once`.
+Links and charges claim their keys together with what a retry needs (`services.create_payment`,
+`services.charge_payment`); all other writing routes are marked `once`.
 """
 
 from __future__ import annotations
